@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See board.h.
+ */
+#include "core/board.h"
+
+static uint64_t entry_of(uint32_t slot, uint32_t generation) { return (uint64_t)generation << 32 | slot; }
+
+/* The slot word when the entry can still be claimed, else 0. The slot number is input from shared memory. */
+static uint64_t claimable(struct shmx_pool_map *map, uint64_t entry) {
+  uint32_t slot = (uint32_t)entry;
+  if (slot >= map->layout.slots) return 0;
+  uint64_t word = atomic_load_explicit(&map->slots[slot].state, memory_order_acquire);
+  if (shmx_word_state(word) != SHMX_QUEUED || shmx_word_generation(word) != (uint32_t)(entry >> 32)) return 0;
+  return word;
+}
+
+static _Atomic uint64_t *entry_at(struct shmx_pool_map *map, uint64_t position) {
+  return &map->entries[position & (2 * (uint64_t)map->layout.slots - 1)];
+}
+
+/* The first position whose entry can be claimed, and its entry and word. Steps over those that cannot, moving `head`. */
+static bool first(struct shmx_pool_map *map, uint64_t *position, uint64_t *entry, uint64_t *word) {
+  struct shmx_queue_shm *todo = &map->shm->todo;
+  for (;;) {
+    uint64_t head = atomic_load(&todo->head), tail = atomic_load(&todo->tail);
+    if (head == tail) return false;
+    /* More than there is room for: `head` has moved on meanwhile, or somebody scribbled over one of the two. */
+    if (tail - head > 2 * (uint64_t)map->layout.slots && atomic_load(&todo->head) == head) return false;
+    *entry = atomic_load_explicit(entry_at(map, head), memory_order_relaxed);
+    *word = claimable(map, *entry);
+    *position = head;
+    if (*word) return true;
+    atomic_compare_exchange_strong(&todo->head, &head, head + 1);
+  }
+}
+
+bool shmx_board_has_work(struct shmx_pool_map *map) {
+  uint64_t position, entry, word;
+  return first(map, &position, &entry, &word);
+}
+
+bool shmx_board_publish(struct shmx_pool_map *map, uint32_t slot, uint32_t generation) {
+  struct shmx_queue_shm *todo = &map->shm->todo;
+  uint64_t tail = atomic_load_explicit(&todo->tail, memory_order_relaxed), capacity = 2 * (uint64_t)map->layout.slots;
+  if (tail - atomic_load(&todo->head) >= capacity) {
+    shmx_board_has_work(map); /* entries that nobody can claim any more make room */
+    if (tail - atomic_load(&todo->head) >= capacity) return false;
+  }
+  atomic_store_explicit(&map->slots[slot].state, shmx_word(generation, 1, SHMX_LANE_NONE, SHMX_QUEUED),
+                        memory_order_release);
+  atomic_store_explicit(entry_at(map, tail), entry_of(slot, generation), memory_order_relaxed);
+  atomic_store_explicit(&todo->tail, tail + 1, memory_order_release);
+  return true;
+}
+
+bool shmx_board_claim(struct shmx_pool_map *map, uint32_t lane, uint32_t *slot, uint64_t *word) {
+  uint64_t position, entry, queued;
+  while (first(map, &position, &entry, &queued)) {
+    *slot = (uint32_t)entry;
+    *word = shmx_word(shmx_word_generation(queued), shmx_word_attempt(queued), lane, SHMX_CLAIMED);
+    bool ours = atomic_compare_exchange_strong(&map->slots[*slot].state, &queued, *word);
+    atomic_compare_exchange_strong(&map->shm->todo.head, &position, position + 1);
+    if (ours) return true;
+  }
+  return false;
+}
+
+bool shmx_board_decide(struct shmx_pool_map *map, uint32_t slot, uint64_t from, enum shmx_state state) {
+  return atomic_compare_exchange_strong(&map->slots[slot].state, &from, (from & ~UINT64_C(0xFF)) | state);
+}
+
+void shmx_board_wake_one(struct shmx_pool_map *map) {
+  atomic_thread_fence(memory_order_seq_cst);
+  for (uint32_t i = 0; i < (map->layout.lanes + 63) / 64; i++) {
+    uint64_t idle = atomic_load_explicit(&map->shm->idle[i], memory_order_relaxed);
+    while (idle) {
+      uint64_t bit = idle & -idle;
+      idle ^= bit;
+      /* Who clears the bit has the right, and the duty, to wake this one. */
+      if (!(atomic_fetch_and(&map->shm->idle[i], ~bit) & bit)) continue;
+      uint32_t lane = 64 * i + (uint32_t)__builtin_ctzll(bit);
+      if (lane < map->layout.lanes) shmx_bell_ring(&map->lanes[lane].process.bell, -1);
+      return;
+    }
+  }
+}
+
+void shmx_board_wake_all(struct shmx_pool_map *map) {
+  for (uint32_t i = 0; i < map->layout.lanes; i++)
+    if (atomic_load(&map->lanes[i].state) == SHMX_LANE_READY) shmx_bell_ring_hard(&map->lanes[i].process.bell, -1);
+}

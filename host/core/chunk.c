@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See chunk.h. A process that dies in here leaves nothing: descriptors and mappings end with it, and the object with
+ * the last of them.
+ */
+#include "core/chunk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "os/os.h"
+
+static int map_new(struct shmx_chunk *chunk, bool reserve) {
+  chunk->fd = shmx_os_memfd("shmx", chunk->size);
+  if (chunk->fd < 0) return chunk->fd;
+  int r = reserve ? shmx_os_reserve(chunk->fd, 0, chunk->size) : 0;
+  /* A file system that cannot reserve is no reason to refuse; one that has no room is. */
+  if (r == -EOPNOTSUPP) r = 0;
+  void *base = NULL;
+  if (r == 0) r = shmx_os_map(chunk->fd, chunk->size, &base);
+  chunk->base = base;
+  return r;
+}
+
+int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chunk **out) {
+  uint64_t page = shmx_os_page_size();
+  if (size > INT64_MAX - page) return -EFBIG;
+  struct shmx_chunk *chunk = calloc(1, sizeof *chunk);
+  if (!chunk) return -ENOMEM;
+  chunk->id = id;
+  chunk->size = (size + page - 1) / page * page;
+  chunk->own = true;
+  chunk->fd = -1;
+  int r = map_new(chunk, reserve);
+  if (r < 0) {
+    shmx_chunk_destroy(chunk);
+    return r;
+  }
+  *out = chunk;
+  return 0;
+}
+
+int shmx_chunk_attach(uint64_t id, uint64_t size, int fd, struct shmx_chunk **out) {
+  struct shmx_chunk *chunk = calloc(1, sizeof *chunk);
+  if (!chunk) {
+    close(fd);
+    return -ENOMEM;
+  }
+  *chunk = (struct shmx_chunk){.id = id, .size = size, .fd = fd};
+  void *base = NULL;
+  int r = shmx_os_memfd_check(fd, size);
+  if (r == 0) r = shmx_os_map(fd, size, &base);
+  if (r < 0) {
+    shmx_chunk_destroy(chunk);
+    return r;
+  }
+  chunk->base = base;
+  close(fd);
+  chunk->fd = -1;
+  *out = chunk;
+  return 0;
+}
+
+void shmx_chunk_destroy(struct shmx_chunk *chunk) {
+  if (!chunk) return;
+  if (chunk->base) shmx_os_unmap(chunk->base, chunk->size);
+  if (chunk->fd >= 0) close(chunk->fd);
+  free(chunk);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Chunks: shared memory objects. One process makes a chunk and allocates in it; others map it by a descriptor that the
+ * supervisor gives them. A chunk has no name, cannot shrink, and is gone with its last mapping and descriptor.
+ */
+#ifndef SHMX_CORE_CHUNK_H
+#define SHMX_CORE_CHUNK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct shmx_chunk {
+  uint64_t id;
+  uint64_t size;
+  char *base;
+  int fd;                   /* the maker's, until the supervisor has it; -1 otherwise */
+  bool own;                 /* made here */
+  bool announced;           /* own: the supervisor knows it */
+  bool retired;             /* own: nothing new is allocated in it; foreign: unmapped with its last segment */
+  bool large;               /* own: made for one segment */
+  uint32_t segments;        /* handles of this process in it */
+  uint64_t freed_at;        /* large and free: when it became warm (a serial number) */
+  struct shmx_block *first; /* own: its blocks in the order of their places (heap.c) */
+  struct shmx_chunk *next;  /* list of the owner */
+};
+
+/* Makes a chunk of at least `size` bytes; `reserve`: all its pages are taken at once, so that no touch can fail later.
+ * 0 or -errno. */
+int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chunk **out);
+
+/* Maps a chunk of another process. Takes the descriptor over, also on failure. -EPROTO when it is not a chunk. */
+int shmx_chunk_attach(uint64_t id, uint64_t size, int fd, struct shmx_chunk **out);
+
+/* Unmaps it and closes what is open. Accepts NULL. */
+void shmx_chunk_destroy(struct shmx_chunk *chunk);
+
+#endif

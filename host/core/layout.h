@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lies in shared memory besides the chunks: the domain (one for a main and its supervisor) and a mapping for each
+ * pool. Offsets and indexes only, never pointers. Above each field stands who writes it.
+ *
+ * Sizes and counts that matter for safety are exchanged once by message and kept in private memory; nobody takes a size
+ * from here.
+ */
+#ifndef SHMX_CORE_LAYOUT_H
+#define SHMX_CORE_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "core/bell.h"
+#include "core/message.h"
+#include "core/ring.h"
+
+enum {
+  SHMX_LAYOUT_VERSION = 1, /* main, supervisor and workers are of one build; this catches a mixed installation */
+  SHMX_MESSAGES = 512,     /* records in a control ring */
+  SHMX_NOTES = 256,        /* records in a note ring */
+  SHMX_SLOTS = 65536,      /* on a board */
+  SHMX_SLOT_ARGS = 128,    /* bytes of a small message of arguments */
+  SHMX_SLOT_RESULT = 96,   /* bytes of a small message of results */
+  SHMX_SLOT_NAME = 32,     /* bytes of a task's name as progress shows it, with its terminator */
+  SHMX_CHARGES = 4096,     /* processes that can have memory charged at one time */
+  SHMX_LANE_TEXT = 1024    /* bytes of a worker's last words */
+};
+
+/* --- a process: main's lies in the domain, a worker's in its lane --- */
+
+enum { SHMX_WANTS_READ = 1, SHMX_WANTS_MEMORY = 2 };
+
+struct shmx_process_shm {
+  struct shmx_bell_shm bell;
+  /* The process sets a bit before it sleeps for the supervisor's sake (until its ring is read, until memory is free);
+   * the supervisor clears it and rings. */
+  _Atomic uint32_t wants;
+  _Atomic uint64_t wants_bytes;  /* the process: how much memory it waits for; 0: it has it, or has given up */
+  _Atomic uint64_t wants_order;  /* the process: the number of the task that waits, from 1 */
+  _Atomic uint32_t refused;      /* the supervisor: 1, it waits in vain */
+  struct shmx_ring_shm messages; /* process -> supervisor */
+  struct shmx_ring_shm notes;    /* supervisor -> process */
+  struct shmx_message message[SHMX_MESSAGES];
+  struct shmx_note note[SHMX_NOTES];
+};
+
+/* --- the domain --- */
+
+enum { SHMX_CHARGE_MAIN = 0, SHMX_CHARGE_ORPHANS = 1, SHMX_CHARGE_FIRST_WORKER = 2 };
+
+struct shmx_domain_shm {
+  uint32_t version;                       /* main, once */
+  uint32_t size;                          /* main, once: sizeof this struct */
+  struct shmx_bell_shm supervisor;        /* the supervisor's bell */
+  _Atomic uint64_t budget;                /* main: bytes that all processes together may have in chunks */
+  _Atomic uint64_t segments;              /* supervisor: live in the ledger, after each pass */
+  _Atomic uint64_t segment_bytes;         /* the same: bytes in them */
+  _Atomic uint64_t oldest_waiter;         /* supervisor: number of the oldest task that waits for memory, or was told to
+                                      * take it and has not yet; 0: there is none */
+  _Atomic uint32_t trim;                  /* supervisor: counts its requests that warm memory be given back */
+  _Atomic uint64_t charged[SHMX_CHARGES]; /* each process its own; the supervisor: orphans', and 0 for the dead */
+  struct shmx_process_shm main;
+};
+
+/* --- a pool --- */
+
+/* A slot's state word: generation 32 | attempt 8 | lane 16 | state 8. It alone decides what became of a task. */
+enum shmx_state {
+  SHMX_FREE = 0,
+  SHMX_QUEUED,   /* main -> any worker */
+  SHMX_CLAIMED,  /* by the worker in `lane` */
+  SHMX_DONE,     /* worker: committed, results or a script error */
+  SHMX_CRASHED,  /* supervisor: the worker died */
+  SHMX_CANCELLED /* main: taken back before anyone claimed it */
+};
+
+/* What a message of results is. */
+enum shmx_result {
+  SHMX_RESULT_VALUES = 0,
+  SHMX_RESULT_ERROR = 1,  /* the task raised an error */
+  SHMX_RESULT_REFUSED = 2 /* a limit refused what it asked for */
+};
+
+enum { SHMX_LANE_NONE = 0xFFFF, SHMX_LANES_MAX = 2048 };
+
+struct shmx_slot_shm {
+  _Atomic uint64_t state;
+  uint32_t args_size;   /* main, before QUEUED: bytes in `args` */
+  uint32_t result_size; /* worker, before DONE: bytes in `result` */
+  uint32_t task;        /* main: the task's number, for names and traces */
+  uint32_t verdict;     /* supervisor, before CRASHED: wait status; worker, before DONE: enum shmx_result */
+  uint64_t nanoseconds; /* worker, before DONE: how long the task ran */
+  _Alignas(8) char args[SHMX_SLOT_ARGS];
+  _Alignas(8) char result[SHMX_SLOT_RESULT];
+};
+_Static_assert(sizeof(struct shmx_slot_shm) == 256, "a slot is four cache lines");
+
+/* A queue of slots to be claimed: one publisher, many claimers (board.h). */
+struct shmx_queue_shm {
+  _Alignas(64) _Atomic uint64_t head; /* claimers: entries below are no longer to be claimed */
+  _Alignas(64) _Atomic uint64_t tail; /* publisher: entries written */
+};
+
+enum shmx_lane_state { SHMX_LANE_EMPTY = 0, SHMX_LANE_STARTING, SHMX_LANE_READY, SHMX_LANE_FAILED, SHMX_LANE_DEAD };
+
+struct shmx_lane_shm {
+  struct shmx_process_shm process;
+  struct shmx_ring_shm results; /* worker -> main: numbers of slots */
+  _Atomic uint32_t peer;        /* supervisor, before the worker exists */
+  _Atomic uint32_t pid;         /* the same */
+  _Atomic uint32_t number;      /* the same: the worker's place in the pool, from 1 */
+  _Atomic uint32_t state;       /* enum shmx_lane_state; worker: READY, FAILED; supervisor: the others */
+  _Atomic uint32_t charge;      /* supervisor: its index in the domain's `charged` */
+  _Atomic uint64_t ended;       /* worker: tasks it has ended */
+  _Atomic uint32_t failed;      /* worker: of these, with an error */
+  _Atomic uint32_t last_slot;   /* worker: of the task that ended last */
+  char text[SHMX_LANE_TEXT];    /* worker, before FAILED: why it could not start */
+};
+
+enum shmx_pool_state { SHMX_POOL_OPENING = 0, SHMX_POOL_OPEN, SHMX_POOL_BROKEN, SHMX_POOL_CLOSED };
+enum shmx_pool_wish { SHMX_WISH_RUN = 0, SHMX_WISH_CLOSE = 1 };
+
+struct shmx_pool_shm {
+  _Atomic uint32_t state;      /* supervisor: enum shmx_pool_state */
+  _Atomic uint32_t wish;       /* main: enum shmx_pool_wish */
+  _Atomic int64_t kill_at;     /* main: when workers that still run are killed (shmx_os_now), 0: never */
+  _Atomic uint32_t deaths;     /* supervisor: lanes that it has marked DEAD so far */
+  _Atomic uint32_t stops;      /* supervisor: times that it has seen a worker stopped by a signal */
+  _Atomic uint32_t ready;      /* supervisor: workers that are ready now */
+  _Atomic uint32_t started;    /* supervisor: workers that have ever been ready */
+  _Atomic uint32_t slots_used; /* main, before it publishes: slots below have been used at some time */
+  _Atomic uint64_t published;  /* main: tasks published so far */
+  _Atomic uint64_t collected;  /* main: tasks whose end it has taken in */
+  _Atomic uint64_t cancelled;  /* main: tasks that it has taken back before a worker had them */
+  _Atomic uint32_t watched;    /* supervisor: main is to ring at its next publication; main: it has, 0 */
+  _Atomic uint64_t memory;     /* main: cap for what this pool's workers made, bytes */
+  char broken[SHMX_LANE_TEXT]; /* supervisor, before BROKEN: why */
+  struct shmx_queue_shm todo;
+  _Alignas(64) _Atomic uint64_t idle[SHMX_LANES_MAX / 64]; /* lanes that sleep for want of a task */
+};
+
+/* Where the parts of a pool's mapping lie; computed alike by main and the supervisor from three numbers. */
+struct shmx_pool_layout {
+  uint32_t slots, lanes, config_size;
+  uint64_t slot_offset, entry_offset, lane_offset, result_offset, name_offset, config_offset, size;
+};
+
+/* False when the numbers are out of range. */
+bool shmx_pool_layout(uint32_t slots, uint32_t lanes, uint32_t config_size, struct shmx_pool_layout *out);
+
+/* Bytes that all processes of the domain have charged. */
+uint64_t shmx_domain_charged(struct shmx_domain_shm *domain);
+
+/* A pool's mapping with typed access to its parts. */
+struct shmx_pool_map {
+  struct shmx_pool_layout layout;
+  struct shmx_pool_shm *shm;
+  struct shmx_slot_shm *slots;
+  _Atomic uint64_t *entries; /* of the todo queue: 2 * slots */
+  struct shmx_lane_shm *lanes;
+  char (*names)[SHMX_SLOT_NAME]; /* by slot; main, before QUEUED, if progress is shown */
+  char *config;
+};
+
+/* Maps the pool's memory object. 0 or -errno. */
+int shmx_pool_map_attach(struct shmx_pool_map *map, const struct shmx_pool_layout *layout, int fd);
+void shmx_pool_map_detach(struct shmx_pool_map *map);
+/* Bytes that the pool's workers, the living ones, have charged. */
+uint64_t shmx_pool_map_charged(const struct shmx_pool_map *map, struct shmx_domain_shm *domain);
+/* The records of a lane's result ring. */
+uint32_t *shmx_pool_map_results(const struct shmx_pool_map *map, uint32_t lane);
+
+#endif

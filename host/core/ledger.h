@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ledger: which segments exist, who holds them, what is in transit; and from that, what may be freed.
+ *
+ * A state machine without I/O: it takes events (messages that the supervisor read from the rings, births and deaths)
+ * and is asked what there is to say (notes for a process) and to do (chores for the supervisor). It queues nothing: a
+ * note is derived from marks on the segments and chunks when there is room to write it, so it needs no memory for it.
+ *
+ * A segment is kept while any of these is true: a peer holds it; a task on the board holds it; the count in transit
+ * of any (giver, receiver) pair is not zero. Counts in transit may be negative for a while, since the receiver's HOLD
+ * can be read before the giver's NOTIFY. Otherwise it is *condemned*; it is freed at the end of the first full pass
+ * that began after it was condemned, unless it was held again meanwhile. Freed means: a note FREE for its maker or,
+ * when the maker is dead, a chore PUNCH for the whole pages that no other segment of the orphaned chunk uses.
+ */
+#ifndef SHMX_CORE_LEDGER_H
+#define SHMX_CORE_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/message.h"
+
+struct shmx_ledger;
+
+enum shmx_chore_type {
+  SHMX_CHORE_NONE = 0,
+  SHMX_CHORE_PUNCH = 1, /* give back the pages [offset, offset + size) of an orphaned chunk */
+  SHMX_CHORE_CLOSE = 2  /* the chunk is empty and orphaned, or gone: close its descriptor and forget it */
+};
+
+struct shmx_chore {
+  enum shmx_chore_type type;
+  uint64_t chunk;
+  uint64_t offset; /* bytes; a multiple of the page size */
+  uint64_t size;   /* bytes; a multiple of the page size */
+};
+
+struct shmx_ledger_stats {
+  uint64_t segments;      /* live */
+  uint64_t bytes;         /* in live segments */
+  uint64_t orphan_bytes;  /* of these, in segments whose maker is dead */
+  uint64_t chunks;        /* known */
+  uint64_t transit_bytes; /* in segments that are on their way to main and not held by it */
+  size_t heap_bytes;      /* what the ledger itself has allocated */
+};
+
+/* Returns a new ledger in which only main (SHMX_PEER_MAIN) has joined, or NULL without memory. */
+struct shmx_ledger *shmx_ledger_create(uint64_t page_size);
+void shmx_ledger_destroy(struct shmx_ledger *ledger);
+
+/* A process has been started under this number, which is higher than any before. 0, -ENOMEM, or -EEXIST. */
+int shmx_ledger_join(struct shmx_ledger *ledger, uint32_t peer);
+
+/* `maker` has sent the descriptor of a chunk of `size` bytes. 0, -ENOMEM, or -EPROTO when the id is not the maker's own
+ * or is already known. */
+int shmx_ledger_chunk(struct shmx_ledger *ledger, uint32_t maker, uint64_t chunk, uint64_t size);
+
+/* `peer` gets the descriptor of the chunk and will map it. 0, -ENOMEM, or -ENOENT when the chunk is not known. */
+int shmx_ledger_map(struct shmx_ledger *ledger, uint32_t peer, uint64_t chunk);
+
+/* One message that `from` wrote to its ring. 0, -ENOMEM, or -EPROTO when `from` could not have meant it: an unknown
+ * type; a NOTIFY of a segment it does not hold and did not make, or to anyone but main; a RELEASE without a hold;
+ * TASK_* or READ_TO_END from a worker; a segment of its own at a place that differs from what it said before or exceeds
+ * the chunk, and so on. Where a segment lies is its maker's word alone: what others repeat was told to them, and they
+ * are not blamed for it. After an error the ledger is unchanged; after -EPROTO the caller replaces the sender. */
+int shmx_ledger_message(struct shmx_ledger *ledger, uint32_t from, const struct shmx_message *message);
+
+/* `peer` is dead and its ring and socket have been read to their end: its holds are dropped, its chunks orphaned, and
+ * notes to it forgotten. What it gave stays in transit until the receiver has answered or READ_TO_END comes. */
+void shmx_ledger_died(struct shmx_ledger *ledger, uint32_t peer);
+
+/* A pass over all control rings begins, or is over. The caller guarantees that each ring was read at least to the write
+ * index that it loaded after shmx_ledger_pass_begin. */
+void shmx_ledger_pass_begin(struct shmx_ledger *ledger);
+void shmx_ledger_pass_end(struct shmx_ledger *ledger);
+
+/* True while a condemned segment waits for a pass: the caller should not sleep before it has made one. */
+bool shmx_ledger_wants_pass(const struct shmx_ledger *ledger);
+
+/* Takes the next note for `peer` (FREE or DROP_CHUNK) and forgets it; false when there is none. Amortised O(1). */
+bool shmx_ledger_next_note(struct shmx_ledger *ledger, uint32_t peer, struct shmx_note *note);
+
+/* Takes the next chore; false when there is none. */
+bool shmx_ledger_next_chore(struct shmx_ledger *ledger, struct shmx_chore *chore);
+
+void shmx_ledger_stats(const struct shmx_ledger *ledger, struct shmx_ledger_stats *stats);
+
+/* The peers that hold a segment, at most `max` of them, main first; the number of holders is returned, the board's
+ * hold counted as SHMX_PEER_NONE. 0 for a segment that is not known. */
+size_t shmx_ledger_holders(const struct shmx_ledger *ledger, uint64_t segment, uint32_t *peers, size_t max);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process's line to the supervisor: its control ring and note ring, a socket for descriptors, and the bells.
+ *
+ * Only what somebody waits for wakes the supervisor at once (shmx_link_urge); otherwise a message rings it if it sleeps
+ * and else waits until it comes by. Main notices the supervisor's death by its pidfd and every call then returns -EPIPE;
+ * a worker dies with the supervisor.
+ */
+#ifndef SHMX_CORE_LINK_H
+#define SHMX_CORE_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/layout.h"
+
+/* Records on the socket. */
+enum shmx_request_type {
+  SHMX_REQ_CHUNK = 1, /* process, with a descriptor: I have made chunk `id` of `size` bytes */
+  SHMX_REQ_FETCH,     /* process: I want chunk `id` */
+  SHMX_REQ_OPEN,      /* main, with the pool's memory object, its working directory, and a terminal or what stands for
+                       * one if progress is to be shown: open a pool */
+  SHMX_REQ_FORGET,    /* main: pool `id` is closed and I have unmapped it */
+  SHMX_REP_CHUNK,     /* supervisor, with a descriptor: chunk `id` of `size` bytes */
+  SHMX_REP_NONE,      /* supervisor: no such chunk */
+  SHMX_REP_HELLO,     /* supervisor, its first record, with its pidfd: here I am */
+  SHMX_REP_OPENED     /* supervisor: the pool's workers are on their way; `error`: -errno instead */
+};
+
+enum shmx_progress_mode { SHMX_PROGRESS_NONE = 0, SHMX_PROGRESS_BARS, SHMX_PROGRESS_PLAIN };
+
+struct shmx_request {
+  uint32_t type;
+  int32_t error;
+  uint64_t id;
+  uint64_t size;
+  uint32_t slots, lanes, config_size, workers;
+  uint32_t progress; /* enum shmx_progress_mode */
+};
+
+struct shmx_link {
+  struct shmx_domain_shm *domain;
+  struct shmx_process_shm *self;
+  const struct shmx_pool_map *pool; /* a worker's; NULL in main */
+  struct shmx_ring messages;        /* we write */
+  struct shmx_ring notes;           /* we read */
+  uint32_t peer;
+  uint32_t charge; /* index in domain->charged */
+  int socket;
+  int supervisor_bell; /* eventfd */
+  int own_bell;        /* main's eventfd; -1: a worker, which sleeps on a futex */
+  int pidfd;           /* main: the supervisor's, once it has said hello; -1 in a worker */
+  bool dead;           /* the supervisor is gone, or talks nonsense */
+};
+
+void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, struct shmx_process_shm *self);
+
+/* Appends a message; waits while the ring is full. 0, or -EPIPE. */
+int shmx_link_send(struct shmx_link *link, const struct shmx_message *message);
+
+/* Wakes the supervisor even from its nap, because we wait for it. */
+void shmx_link_urge(struct shmx_link *link);
+
+/* True when the supervisor has taken note of the message that was sent when link->messages.index was `number`. */
+bool shmx_link_was_read(struct shmx_link *link, uint64_t number);
+
+/* Waits until everything sent so far has been taken note of and what followed from it is in the note ring. 0, -EPIPE. */
+int shmx_link_wait_read(struct shmx_link *link);
+
+/* The next note; false when there is none. */
+bool shmx_link_next_note(struct shmx_link *link, struct shmx_note *note);
+
+/* Sleeps on the own bell, after shmx_bell_prepare and a last look; wakes at `deadline` (< 0: none). 0, -EINTR,
+ * -ETIMEDOUT, or -EPIPE. */
+int shmx_link_sleep(struct shmx_link *link, int64_t deadline);
+
+/* Sends a record on the socket with descriptors; 0 or -EPIPE. */
+int shmx_link_request(struct shmx_link *link, const struct shmx_request *request, const int *fds, int nfds);
+
+/* Waits for the answer; *fd is -1 or the descriptor that came with it. 0, -EPIPE, or -EMSGSIZE: the answer arrived without
+ * its descriptor. Takes the supervisor's hello on the way. */
+int shmx_link_answer(struct shmx_link *link, struct shmx_request *answer, int *fd);
+
+#endif

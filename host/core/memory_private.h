@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What memory.c and warehouse.c share: the state of a process's memory, and the warehouse, which gets and keeps chunks.
+ */
+#ifndef SHMX_CORE_MEMORY_PRIVATE_H
+#define SHMX_CORE_MEMORY_PRIVATE_H
+
+#include "core/heap.h"
+#include "core/idmap.h"
+#include "core/link.h"
+#include "core/memory.h"
+
+struct shmx_open_handover {
+  struct shmx_segment *segment;
+  uint64_t number; /* of the NOTIFY in the control ring */
+};
+
+struct shmx_memory {
+  struct shmx_link *link; /* NULL while this process works alone */
+  uint32_t peer;
+  uint64_t segment_serial, chunk_serial;
+  uint64_t live;              /* segments with references */
+  uint64_t handled;           /* how often a segment has got its first reference */
+  struct shmx_idmap segments; /* shared ones, by id */
+  /* the handovers that are not acknowledged yet: a circular queue */
+  struct shmx_open_handover *open;
+  size_t open_first, open_count, open_capacity;
+  /* warehouse.c */
+  struct shmx_heap heap;
+  struct shmx_chunk *small;  /* own chunks for many segments */
+  struct shmx_chunk *large;  /* own chunks for one segment each, in use or warm */
+  struct shmx_idmap foreign; /* mapped chunks of others, by id */
+  uint64_t next_small;       /* size of the next small chunk */
+  uint64_t warm;             /* bytes in large chunks that are free */
+  uint64_t warm_serial;
+  uint64_t awaited; /* bytes of own segments that wait for FREE */
+  uint64_t charged; /* bytes of own chunks */
+  uint64_t budget;  /* 0: not asked yet */
+  uint64_t order;   /* of the task that runs */
+  uint32_t trimmed; /* the domain's count of trim requests that have been followed */
+};
+
+/* A block for a segment of `size` bytes: warm if possible, else from a new chunk within the budget. 0, -ENOMEM, -EDQUOT,
+ * -EFBIG. */
+int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, struct shmx_block **out);
+void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block);
+
+/* Sends the chunk's descriptor to the supervisor, once. 0 or -errno. */
+int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk);
+
+/* The mapped chunk with this id, own or foreign; asks the supervisor for its descriptor if need be. 0 or -errno. */
+int shmx_warehouse_find(struct shmx_memory *memory, uint64_t id, struct shmx_chunk **out);
+
+/* A foreign chunk is gone: it is unmapped, at once or with the last segment of ours in it. */
+void shmx_warehouse_drop(struct shmx_memory *memory, uint64_t id);
+
+/* The supervisor is gone: nothing new is allocated in chunks that it knew. */
+void shmx_warehouse_retire(struct shmx_memory *memory);
+
+#endif

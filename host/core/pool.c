@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See pool.h. What main has found ended waits in `found` until it is taken: slots, and lanes of dead workers behind the
+ * last of their results, upon which the supervisor hears READ_TO_END. Everything in the mapping that workers write is
+ * input: slot numbers and state words are checked against what main knows of its slots.
+ */
+#include "core/pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/fault.h"
+#include "core/terminal.h"
+
+enum { SPARE_LANES = 16, SPINS = 1000, LANE_MARK = 1 << 24 };
+
+struct slot {
+  uint32_t generation;
+  bool used, found;
+  struct shmx_sent sent; /* held by the task until it has ended */
+};
+
+struct lane {
+  uint32_t peer; /* whose results are being read; 0: nobody's yet */
+  bool ended;    /* its results are read to the end, or are about to be */
+  struct shmx_ring results;
+};
+
+struct shmx_pool {
+  struct shmx_host *host;
+  struct shmx_pool_map map;
+  uint64_t id;
+  uint32_t wanted, deaths, stops;
+  bool spin;  /* a core is likely to be free for main while it waits */
+  bool shown; /* progress is */
+  struct slot *slots;
+  uint32_t *free;        /* slots that are free; the one freed last is used first, because it is warm */
+  uint32_t nfree, fresh; /* slots from `fresh` up have never been used */
+  struct lane *lanes;
+  uint32_t *found; /* circular */
+  uint32_t found_first, found_count, found_capacity;
+  uint32_t in_flight;
+  char *config;
+  struct shmx_sent config_sent; /* what the configuration brings with it is held while workers may start */
+};
+
+/* --- opening --- */
+
+/* The configuration is an envelope like any message, large enough never to need a carrier. */
+static int write_config(struct shmx_pool *pool, const struct shmx_pool_options *options, uint32_t *size) {
+  uint64_t room = shmx_envelope_size(&options->config);
+  if (room > UINT32_MAX) return -EFBIG;
+  pool->config = malloc(room);
+  if (!pool->config) return -ENOMEM;
+  return shmx_envelope_write(pool->host->memory, &options->config, shmx_memory_task_hold, pool->config, (uint32_t)room,
+                             size, &pool->config_sent);
+}
+
+static int create_mapping(struct shmx_pool *pool, const struct shmx_pool_options *options, int *fd) {
+  struct shmx_pool_layout layout;
+  uint64_t lanes = options->workers + (uint64_t)options->workers + SPARE_LANES;
+  if (lanes > SHMX_LANES_MAX) lanes = SHMX_LANES_MAX;
+  if (options->workers == 0 || options->workers > SHMX_LANES_MAX / 2) return -EINVAL;
+  uint32_t config_size;
+  int r = write_config(pool, options, &config_size);
+  if (r < 0) return r;
+  if (!shmx_pool_layout(SHMX_SLOTS, (uint32_t)lanes, config_size, &layout)) return -EINVAL;
+  *fd = shmx_os_memfd("shmx", layout.size);
+  if (*fd < 0) return *fd;
+  r = shmx_pool_map_attach(&pool->map, &layout, *fd);
+  if (r < 0) return r;
+  shmx_os_keep_from_children(pool->map.shm, layout.size);
+  atomic_store(&pool->map.shm->memory, options->memory);
+  memcpy(pool->map.config, pool->config, config_size);
+  return 0;
+}
+
+static int create_tables(struct shmx_pool *pool) {
+  uint32_t slots = pool->map.layout.slots, lanes = pool->map.layout.lanes;
+  pool->found_capacity = 2 * slots; /* every slot and every lane once */
+  pool->slots = calloc(slots, sizeof *pool->slots);
+  pool->free = calloc(slots, sizeof *pool->free);
+  pool->lanes = calloc(lanes, sizeof *pool->lanes);
+  pool->found = calloc(pool->found_capacity, sizeof *pool->found);
+  return pool->slots && pool->free && pool->lanes && pool->found ? 0 : -ENOMEM;
+}
+
+static int ask_to_open(struct shmx_pool *pool, const struct shmx_pool_options *options, int memory_fd) {
+  struct shmx_request request = {.type = SHMX_REQ_OPEN,
+                                 .id = pool->id,
+                                 .slots = pool->map.layout.slots,
+                                 .lanes = pool->map.layout.lanes,
+                                 .config_size = pool->map.layout.config_size,
+                                 .workers = options->workers};
+  int fds[3] = {memory_fd, shmx_os_directory(), -1};
+  if (fds[1] < 0) return fds[1];
+  if (options->progress != SHMX_PROGRESS_NONE) fds[2] = shmx_terminal_open(STDERR_FILENO);
+  pool->shown = fds[2] >= 0; /* without standard error it is not shown, and that is no failure */
+  if (pool->shown) request.progress = options->progress;
+  if (request.progress == SHMX_PROGRESS_BARS) pool->host->draws = true;
+  int r = shmx_link_request(&pool->host->link, &request, fds, pool->shown ? 3 : 2), fd = -1;
+  close(fds[1]);
+  if (pool->shown) close(fds[2]);
+  if (r == 0) r = shmx_link_answer(&pool->host->link, &request, &fd);
+  if (r == 0 && fd >= 0) close(fd);
+  return r < 0 ? r : request.error;
+}
+
+int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *options, struct shmx_pool **out) {
+  struct shmx_pool *pool = calloc(1, sizeof *pool);
+  if (!pool) return -ENOMEM;
+  int fd = -1;
+  pool->host = host;
+  pool->id = ++host->next_pool;
+  pool->wanted = options->workers;
+  pool->spin = options->workers < shmx_os_cpus();
+  host->pools++;
+  int r = create_mapping(pool, options, &fd);
+  if (r == 0) r = create_tables(pool);
+  if (r == 0) r = ask_to_open(pool, options, fd);
+  if (fd >= 0) close(fd);
+  if (r < 0) {
+    shmx_pool_destroy(pool);
+    return r;
+  }
+  *out = pool;
+  return 0;
+}
+
+int shmx_pool_ready(struct shmx_pool *pool, const char **why) {
+  uint32_t state = atomic_load(&pool->map.shm->state);
+  *why = pool->map.shm->broken;
+  pool->map.shm->broken[SHMX_LANE_TEXT - 1] = 0;
+  return state == SHMX_POOL_OPENING ? 0 : state == SHMX_POOL_BROKEN ? -1 : 1;
+}
+
+/* --- submitting --- */
+
+static void drop_sent(struct shmx_pool *pool, struct shmx_sent *sent) {
+  for (uint32_t i = 0; i < sent->nrefs; i++) shmx_memory_task_drop(pool->host->memory, &sent->refs[i]);
+  shmx_sent_fini(sent);
+}
+
+static void free_slot(struct shmx_pool *pool, uint32_t number) {
+  struct slot *slot = &pool->slots[number];
+  slot->used = slot->found = false;
+  drop_sent(pool, &slot->sent);
+  pool->free[pool->nfree++] = number;
+}
+
+static bool take_slot(struct shmx_pool *pool, uint32_t *number) {
+  if (pool->nfree > 0) *number = pool->free[--pool->nfree];
+  else if (pool->fresh < pool->map.layout.slots) *number = pool->fresh++;
+  else return false;
+  atomic_store_explicit(&pool->map.shm->slots_used, pool->fresh, memory_order_relaxed);
+  pool->slots[*number].used = true;
+  pool->slots[*number].generation++;
+  return true;
+}
+
+bool shmx_pool_wants_names(const struct shmx_pool *pool) { return pool->shown; }
+
+static void write_name(struct shmx_pool *pool, uint32_t slot, const char *name) {
+  size_t length = name ? strnlen(name, SHMX_SLOT_NAME - 1) : 0;
+  if (length > 0) memcpy(pool->map.names[slot], name, length);
+  pool->map.names[slot][length] = 0;
+}
+
+/* The supervisor looks at the counters now and then while tasks run, and wants to be woken when it has stopped that. */
+static void wake_watcher(struct shmx_pool *pool) {
+  atomic_thread_fence(memory_order_seq_cst);
+  if (!atomic_load_explicit(&pool->map.shm->watched, memory_order_relaxed)) return;
+  atomic_store(&pool->map.shm->watched, 0);
+  shmx_link_urge(&pool->host->link);
+}
+
+int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message, uint32_t task, const char *name,
+                     uint32_t *ticket) {
+  if (pool->host->link.dead) return -EPIPE;
+  if (atomic_load_explicit(&pool->map.shm->state, memory_order_relaxed) >= SHMX_POOL_BROKEN) return -ESHUTDOWN;
+  if (!take_slot(pool, ticket)) return -EAGAIN;
+  struct slot *slot = &pool->slots[*ticket];
+  struct shmx_slot_shm *shm = &pool->map.slots[*ticket];
+  int r = shmx_envelope_write(pool->host->memory, message, shmx_memory_task_hold, shm->args, SHMX_SLOT_ARGS,
+                              &shm->args_size, &slot->sent);
+  shm->task = task;
+  if (pool->shown) write_name(pool, *ticket, name);
+  SHMX_FAULT("m1");
+  if (r == 0 && !shmx_board_publish(&pool->map, *ticket, slot->generation)) r = -EAGAIN;
+  if (r < 0) {
+    free_slot(pool, *ticket);
+    return r;
+  }
+  pool->in_flight++;
+  atomic_fetch_add_explicit(&pool->map.shm->published, 1, memory_order_relaxed);
+  shmx_board_wake_one(&pool->map);
+  if (pool->shown) wake_watcher(pool);
+  return 0;
+}
+
+static void push_found(struct shmx_pool *pool, uint32_t what) {
+  pool->found[(pool->found_first + pool->found_count++) % pool->found_capacity] = what;
+}
+
+static void find_slot(struct shmx_pool *pool, uint32_t number) {
+  pool->slots[number].found = true;
+  push_found(pool, number);
+}
+
+bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket) {
+  struct slot *slot = &pool->slots[ticket];
+  uint64_t queued = shmx_word(slot->generation, 1, SHMX_LANE_NONE, SHMX_QUEUED);
+  if (!slot->used || slot->found || !shmx_board_decide(&pool->map, ticket, queued, SHMX_CANCELLED)) return false;
+  atomic_fetch_add_explicit(&pool->map.shm->cancelled, 1, memory_order_relaxed);
+  find_slot(pool, ticket);
+  return true;
+}
+
+/* --- taking ends --- */
+
+/* True when the slot is in flight and its word says that it has ended. */
+static bool has_ended(struct shmx_pool *pool, uint32_t number, uint64_t *word) {
+  struct slot *slot = &pool->slots[number];
+  if (!slot->used || slot->found) return false;
+  *word = atomic_load_explicit(&pool->map.slots[number].state, memory_order_acquire);
+  enum shmx_state state = shmx_word_state(*word);
+  return shmx_word_generation(*word) == slot->generation && (state == SHMX_DONE || state == SHMX_CRASHED);
+}
+
+static void begin_lane(struct shmx_pool *pool, uint32_t index, uint32_t peer) {
+  struct shmx_lane_shm *shm = &pool->map.lanes[index];
+  pool->lanes[index] = (struct lane){.peer = peer};
+  shmx_ring_init(&pool->lanes[index].results, &shm->results, shmx_pool_map_results(&pool->map, index),
+                 pool->map.layout.slots, sizeof(uint32_t));
+}
+
+static bool read_lane(struct shmx_pool *pool, uint32_t index) {
+  struct lane *lane = &pool->lanes[index];
+  uint32_t peer = atomic_load_explicit(&pool->map.lanes[index].peer, memory_order_acquire);
+  if (peer == SHMX_PEER_NONE) return false;
+  if (peer != lane->peer) begin_lane(pool, index, peer);
+  if (lane->ended) return false;
+  int64_t count = shmx_ring_available(&lane->results);
+  if (count <= 0) return false;
+  for (; count > 0; count--) {
+    uint32_t number;
+    uint64_t word;
+    shmx_ring_take(&lane->results, &number);
+    if (number < pool->map.layout.slots && has_ended(pool, number, &word) && shmx_word_lane(word) == index)
+      find_slot(pool, number);
+  }
+  shmx_ring_done(&lane->results);
+  return true;
+}
+
+/* Ends that no ring tells of: of a worker that died or was stopped between the commit and the ring, and verdicts. `lane`
+ * SHMX_LANE_NONE: of any worker. */
+static void scan_for(struct shmx_pool *pool, uint32_t lane) {
+  uint64_t word;
+  for (uint32_t number = 0; number < pool->fresh; number++)
+    if (has_ended(pool, number, &word) && (lane == SHMX_LANE_NONE || shmx_word_lane(word) == lane))
+      find_slot(pool, number);
+}
+
+static void look_for_stopped(struct shmx_pool *pool) {
+  uint32_t stops = atomic_load(&pool->map.shm->stops);
+  if (stops == pool->stops) return;
+  pool->stops = stops;
+  for (uint32_t index = 0; index < pool->map.layout.lanes; index++) read_lane(pool, index);
+  scan_for(pool, SHMX_LANE_NONE);
+}
+
+static void look_for_dead(struct shmx_pool *pool) {
+  uint32_t deaths = atomic_load(&pool->map.shm->deaths);
+  if (deaths == pool->deaths) return;
+  pool->deaths = deaths;
+  for (uint32_t index = 0; index < pool->map.layout.lanes; index++) {
+    if (atomic_load(&pool->map.lanes[index].state) != SHMX_LANE_DEAD) continue;
+    read_lane(pool, index);
+    if (pool->lanes[index].ended) continue;
+    scan_for(pool, index);
+    pool->lanes[index].ended = true;
+    push_found(pool, LANE_MARK + index);
+  }
+}
+
+/* Without a supervisor, or in a pool that is broken or has no worker any more, what nobody will end ends now. */
+static void look_for_lost(struct shmx_pool *pool) {
+  bool dead = pool->host->link.dead;
+  if (pool->in_flight == pool->found_count) return;
+  if (!dead && atomic_load(&pool->map.shm->state) < SHMX_POOL_BROKEN) return;
+  for (uint32_t number = 0; number < pool->fresh; number++) {
+    struct slot *slot = &pool->slots[number];
+    uint64_t word = atomic_load(&pool->map.slots[number].state);
+    if (!slot->used || slot->found) continue;
+    bool queued = shmx_word_state(word) == SHMX_QUEUED;
+    if (dead || (queued && shmx_board_decide(&pool->map, number, word, SHMX_CANCELLED))) find_slot(pool, number);
+  }
+}
+
+static bool collect(struct shmx_pool *pool) {
+  for (uint32_t index = 0; index < pool->map.layout.lanes; index++) read_lane(pool, index);
+  look_for_stopped(pool);
+  look_for_dead(pool);
+  look_for_lost(pool);
+  return pool->found_count > 0;
+}
+
+static void read_to_end(struct shmx_pool *pool, uint32_t index) {
+  struct shmx_message message = {.head = shmx_message_head(SHMX_MSG_READ_TO_END, pool->lanes[index].peer)};
+  if (!pool->host->link.dead) shmx_link_send(&pool->host->link, &message);
+}
+
+static void read_result(struct shmx_pool *pool, uint32_t number, uint64_t word, struct shmx_outcome *outcome) {
+  struct shmx_slot_shm *shm = &pool->map.slots[number];
+  char copy[SHMX_SLOT_RESULT];
+  uint32_t lane = shmx_word_lane(word);
+  uint32_t size = *(volatile uint32_t *)&shm->result_size; /* read once: the worker could change it after the check */
+  if (size > sizeof copy) size = 0;
+  memcpy(copy, shm->result, size);
+  /* The body may lie in the slot, which is used again: the outcome needs its own copy then. */
+  outcome->error = shmx_envelope_read(pool->host->memory, copy, size, pool->lanes[lane].peer, true, &outcome->message);
+  const char *body = outcome->message.body;
+  if (body >= copy && body <= copy + sizeof copy) {
+    memcpy(outcome->place, body, outcome->message.size);
+    outcome->message.body = outcome->place;
+  }
+}
+
+static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcome *outcome) {
+  struct shmx_slot_shm *shm = &pool->map.slots[number];
+  uint64_t word = atomic_load_explicit(&shm->state, memory_order_acquire);
+  uint32_t lane = shmx_word_lane(word);
+  enum shmx_state state = shmx_word_state(word);
+  *outcome = (struct shmx_outcome){.ticket = number, .attempt = shmx_word_attempt(word), .end = SHMX_END_LOST};
+  if (lane < pool->map.layout.lanes) outcome->worker = atomic_load(&pool->map.lanes[lane].number);
+  if (state == SHMX_DONE && lane < pool->map.layout.lanes) {
+    outcome->end = SHMX_END_DONE;
+    outcome->status = (int)shm->verdict;
+    outcome->nanoseconds = shm->nanoseconds;
+    read_result(pool, number, word, outcome);
+  } else if (state == SHMX_CRASHED) {
+    outcome->end = SHMX_END_CRASHED;
+    outcome->status = (int)shm->verdict;
+  } else if (state == SHMX_CANCELLED && !pool->host->link.dead) {
+    const char *why;
+    outcome->end = shmx_pool_ready(pool, &why) < 0 ? SHMX_END_LOST : SHMX_END_CANCELLED;
+  }
+}
+
+bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome) {
+  shmx_memory_attend(pool->host->memory);
+  for (;;) {
+    if (pool->found_count == 0 && !collect(pool)) return false;
+    uint32_t what = pool->found[pool->found_first];
+    pool->found_first = (pool->found_first + 1) % pool->found_capacity;
+    pool->found_count--;
+    if (what >= LANE_MARK) {
+      read_to_end(pool, what - LANE_MARK);
+      continue;
+    }
+    SHMX_FAULT("m2");
+    describe(pool, what, outcome);
+    free_slot(pool, what);
+    pool->in_flight--;
+    atomic_fetch_add_explicit(&pool->map.shm->collected, 1, memory_order_relaxed);
+    return true;
+  }
+}
+
+static bool something_new(struct shmx_pool *pool, uint32_t state) {
+  return collect(pool) || atomic_load(&pool->map.shm->state) != state ||
+         shmx_ring_available(&pool->host->link.notes) > 0;
+}
+
+int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline) {
+  struct shmx_link *link = &pool->host->link;
+  uint32_t state = atomic_load(&pool->map.shm->state);
+  for (int i = 0; pool->spin && i < SPINS; i++) {
+    if (collect(pool)) return 0;
+    shmx_os_pause();
+  }
+  shmx_memory_attend(pool->host->memory);
+  shmx_bell_prepare(&link->self->bell);
+  SHMX_FAULT("m0");
+  int r = something_new(pool, state) ? 0 : shmx_link_sleep(link, deadline);
+  shmx_bell_awake(&link->self->bell);
+  if (r == -EPIPE) shmx_host_mend(pool->host);
+  return r;
+}
+
+/* --- closing --- */
+
+void shmx_pool_close(struct shmx_pool *pool, int64_t kill_at) {
+  atomic_store(&pool->map.shm->kill_at, kill_at);
+  atomic_store(&pool->map.shm->wish, SHMX_WISH_CLOSE);
+  SHMX_FAULT("m6");
+  shmx_board_wake_all(&pool->map);
+  shmx_link_urge(&pool->host->link);
+}
+
+bool shmx_pool_is_closed(struct shmx_pool *pool) {
+  return pool->host->link.dead || atomic_load(&pool->map.shm->state) == SHMX_POOL_CLOSED;
+}
+
+/* Lets go of what ends brought that nobody took, and tells that the dead workers' results are read to the end. */
+static void drain(struct shmx_pool *pool) {
+  struct shmx_outcome outcome;
+  while (shmx_pool_next(pool, &outcome)) shmx_incoming_close(&outcome.message);
+}
+
+void shmx_pool_destroy(struct shmx_pool *pool) {
+  if (!pool) return;
+  if (pool->map.shm && pool->found) drain(pool);
+  pool->host->pools--;
+  for (uint32_t i = 0; pool->slots && i < pool->fresh; i++)
+    if (pool->slots[i].used) free_slot(pool, i);
+  drop_sent(pool, &pool->config_sent);
+  struct shmx_request request = {.type = SHMX_REQ_FORGET, .id = pool->id};
+  if (pool->map.shm && !pool->host->link.dead) shmx_link_request(&pool->host->link, &request, NULL, 0);
+  shmx_pool_map_detach(&pool->map);
+  free(pool->slots);
+  free(pool->free);
+  free(pool->lanes);
+  free(pool->found);
+  free(pool->config);
+  free(pool);
+}
+
+bool shmx_pool_is_claimed(const struct shmx_pool *pool, uint32_t ticket) {
+  return shmx_word_state(atomic_load(&pool->map.slots[ticket].state)) != SHMX_QUEUED;
+}
+
+uint32_t shmx_pool_in_flight(const struct shmx_pool *pool) { return pool->in_flight; }
+
+bool shmx_pool_worker(struct shmx_pool *pool, uint32_t number, struct shmx_worker_info *info) {
+  for (uint32_t i = 0; i < pool->map.layout.lanes; i++) {
+    struct shmx_lane_shm *lane = &pool->map.lanes[i];
+    uint32_t state = atomic_load(&lane->state), pid = atomic_load(&lane->pid);
+    if (pid == 0 || atomic_load(&lane->number) != number) continue;
+    if (state != SHMX_LANE_STARTING && state != SHMX_LANE_READY) continue;
+    *info = (struct shmx_worker_info){pid, (enum shmx_lane_state)state, atomic_load(&lane->ended)};
+    return true;
+  }
+  return false;
+}

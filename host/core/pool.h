@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pool as main sees it: tasks go onto the board, their ends come back, in whatever order they end.
+ *
+ * A task in here is a slot, known by its number (the ticket) until its end has been taken with shmx_pool_next. Nothing
+ * here calls back, and nothing blocks but shmx_pool_wait.
+ */
+#ifndef SHMX_CORE_POOL_H
+#define SHMX_CORE_POOL_H
+
+#include "core/board.h"
+#include "core/envelope.h"
+#include "core/host.h"
+
+struct shmx_pool_options {
+  uint32_t workers;
+  uint64_t memory;                  /* cap for what the workers make, bytes; 0: the domain's budget alone */
+  struct shmx_outgoing config;      /* for the runner's `start` */
+  enum shmx_progress_mode progress; /* on standard error */
+};
+
+struct shmx_pool;
+
+enum shmx_end {
+  SHMX_END_DONE,      /* the message has its results, or its error */
+  SHMX_END_CRASHED,   /* the worker died in it */
+  SHMX_END_CANCELLED, /* taken back before a worker had it */
+  SHMX_END_LOST       /* the pool broke, or the supervisor died, before it ended */
+};
+
+struct shmx_outcome {
+  uint32_t ticket;
+  enum shmx_end end;
+  int status;       /* CRASHED: as waitpid gives it; DONE: enum shmx_result */
+  int error;        /* DONE: 0, or why the message or a segment of it could not be had */
+  uint32_t worker;  /* its number, from 1; 0: none */
+  uint32_t attempt; /* from 1 */
+  uint64_t nanoseconds;
+  struct shmx_incoming message; /* DONE; the caller closes it with shmx_incoming_close */
+  char place[SHMX_SLOT_RESULT]; /* of the body when it is small: the outcome must not be moved */
+};
+
+/* Opens a pool; its workers are on their way when it returns. 0; -EINVAL: too many workers; -errno. */
+int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *options, struct shmx_pool **out);
+
+/* 0 while the workers start, 1 when all have been ready, -1 when the pool is broken; *why then says why. */
+int shmx_pool_ready(struct shmx_pool *pool, const char **why);
+
+/* True when progress is shown, so that tasks should have names. */
+bool shmx_pool_wants_names(const struct shmx_pool *pool);
+
+/* Publishes a task; `name` (copied, cut; may be NULL) is for the progress. 0 and its ticket; -EAGAIN: the board is full, take ends and try again; -EPIPE: the supervisor is gone;
+ * -ESHUTDOWN: the pool is broken; or
+ * -errno, with nothing handed over. */
+int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message, uint32_t task, const char *name,
+                     uint32_t *ticket);
+
+/* Takes a task back that no worker has claimed yet; false when one has. Its end comes as CANCELLED. */
+bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket);
+
+/* The next end of a task, if there is one. */
+bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome);
+
+/* Sleeps until shmx_pool_next, shmx_pool_ready or shmx_pool_is_closed may have something new, or until `deadline` (< 0:
+ * none). 0, -EINTR (a signal), -ETIMEDOUT, or -EPIPE: the supervisor is gone (then all ends come as LOST). */
+int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline);
+
+/* Tells the workers to end when the board is empty; those that still run at `kill_at` (shmx_os_now; 0: never) are killed. */
+void shmx_pool_close(struct shmx_pool *pool, int64_t kill_at);
+bool shmx_pool_is_closed(struct shmx_pool *pool);
+
+/* Frees what main has of it. Ends that were not taken are lost; the pool should be closed. */
+void shmx_pool_destroy(struct shmx_pool *pool);
+
+/* True when a worker has claimed the task, whose end has not been taken yet. */
+bool shmx_pool_is_claimed(const struct shmx_pool *pool, uint32_t ticket);
+uint32_t shmx_pool_in_flight(const struct shmx_pool *pool);
+
+/* The worker with this number (from 1): false when there is none now. */
+struct shmx_worker_info {
+  uint32_t pid;
+  enum shmx_lane_state state;
+  uint64_t ended;
+};
+bool shmx_pool_worker(struct shmx_pool *pool, uint32_t number, struct shmx_worker_info *info);
+
+#endif

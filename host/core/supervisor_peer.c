@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processes and what they say. Everything that is read here was written by another process and is checked; what
+ * cannot have been meant gets a worker replaced, and, if it was main's, ends its pools.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "core/fault.h"
+#include "core/supervisor_private.h"
+
+int sup_watch(struct sup *s, int fd, struct sup_watch *watch) {
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = watch};
+  return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+void sup_ignore(struct sup *s, int fd) { epoll_ctl(s->epoll, EPOLL_CTL_DEL, fd, NULL); }
+
+void sup_unwatch(struct sup *s, int fd) {
+  sup_ignore(s, fd);
+  close(fd);
+}
+
+void sup_peer_init(struct sup *s, struct sup_peer *peer, struct shmx_process_shm *shm) {
+  peer->shm = shm;
+  shmx_ring_init(&peer->messages, &shm->messages, shm->message, SHMX_MESSAGES, sizeof(struct shmx_message));
+  shmx_ring_init(&peer->notes, &shm->notes, shm->note, SHMX_NOTES, sizeof(struct shmx_note));
+  peer->socket_watch = (struct sup_watch){SUP_PEER_SOCKET, peer};
+  peer->output_watch = (struct sup_watch){SUP_PEER_OUTPUT, peer};
+  peer->died_watch = (struct sup_watch){peer->pool ? SUP_PEER_DIED : SUP_MAIN_DIED, peer};
+  peer->next = s->peers;
+  s->peers = peer;
+}
+
+struct sup_peer *sup_find_peer(struct sup *s, uint32_t id) {
+  struct sup_peer *peer = s->peers;
+  while (peer && peer->id != id) peer = peer->next;
+  return peer;
+}
+
+void sup_poison(struct sup *s, struct sup_peer *peer) {
+  if (peer->poisoned) return;
+  peer->poisoned = true;
+  if (peer->pool) shmx_os_pidfd_kill(peer->pidfd, SIGKILL);
+  else
+    for (struct sup_pool *pool = s->pools; pool; pool = pool->next) pool->broken = true;
+}
+
+/* --- the ring --- */
+
+static void hear(struct sup *s, struct sup_peer *peer, const struct shmx_message *message) {
+  unsigned type = shmx_message_type(message);
+  if (type == SHMX_MSG_NOTIFY) SHMX_FAULT("s2");
+  int r = shmx_ledger_message(s->ledger, peer->id, message);
+  if (r == -EPROTO) sup_poison(s, peer);
+  /* Without memory for the ledger no promise can be kept: the workers end, and main sees the supervisor gone. */
+  if (r == -ENOMEM) abort();
+  if (type == SHMX_MSG_NOTIFY) SHMX_FAULT("s3");
+  if (type == SHMX_MSG_RELEASE) SHMX_FAULT("s5");
+  if (r == 0 && type == SHMX_MSG_READ_TO_END) sup_pool_read_to_end(s, shmx_message_peer(message));
+}
+
+void sup_read_ring(struct sup *s, struct sup_peer *peer) {
+  uint32_t wants = atomic_load(&peer->shm->wants) & SHMX_WANTS_READ;
+  int64_t count = shmx_ring_available(&peer->messages);
+  if (count < 0) sup_poison(s, peer);
+  if (count > 0) s->heard = true;
+  for (; count > 0; count--) {
+    struct shmx_message message;
+    shmx_ring_take(&peer->messages, &message);
+    if (!peer->poisoned) hear(s, peer, &message);
+  }
+  if (wants) s->heard = true;
+  shmx_ring_done(&peer->messages);
+  if (s->heard) SHMX_FAULT("s4");
+}
+
+void sup_write_notes(struct sup *s, struct sup_peer *peer) {
+  struct shmx_note note;
+  bool wrote = false;
+  while (shmx_ring_has_room(&peer->notes) && shmx_ledger_next_note(s->ledger, peer->id, &note))
+    wrote |= shmx_ring_push(&peer->notes, &note);
+  if (wrote) SHMX_FAULT("s6");
+  peer->notes_full = !shmx_ring_has_room(&peer->notes);
+  /* Notes wait until the process comes by or all is quiet, unless somebody needs the memory that they set free. */
+  if (wrote && s->memory_wanted && peer->pool) shmx_bell_ring(&peer->shm->bell, -1);
+  if (!(atomic_load(&peer->shm->wants) & SHMX_WANTS_READ)) return;
+  if (atomic_load(&peer->shm->messages.write) != peer->messages.index) return; /* it wrote more: at the next pass */
+  atomic_fetch_and(&peer->shm->wants, ~(uint32_t)SHMX_WANTS_READ);
+  shmx_bell_ring(&peer->shm->bell, peer->pool ? -1 : s->main_bell);
+}
+
+/* --- the socket --- */
+
+static int keep_chunk(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int fd) {
+  if (shmx_os_memfd_check(fd, request->size) < 0) return -EPROTO;
+  struct sup_chunk *chunk = malloc(sizeof *chunk);
+  if (!chunk) return -ENOMEM;
+  *chunk = (struct sup_chunk){request->size, fd};
+  int r = shmx_ledger_chunk(s->ledger, peer->id, request->id, request->size);
+  if (r == 0) r = shmx_idmap_put(&s->chunks, request->id, chunk);
+  SHMX_FAULT("s1");
+  if (r < 0) free(chunk);
+  return r;
+}
+
+static void give_chunk(struct sup *s, struct sup_peer *peer, uint64_t id) {
+  struct sup_peer *maker = sup_find_peer(s, shmx_id_maker(id));
+  struct sup_chunk *chunk = shmx_idmap_get(&s->chunks, id);
+  if (!chunk && maker && maker != peer) {
+    sup_read_socket(s, maker); /* the descriptor may be on its way */
+    chunk = shmx_idmap_get(&s->chunks, id);
+  }
+  struct shmx_request reply = {.type = chunk ? SHMX_REP_CHUNK : SHMX_REP_NONE, .id = id};
+  int r = -ENOENT;
+  if (chunk) {
+    reply.size = chunk->size;
+    r = shmx_ledger_map(s->ledger, peer->id, id);
+    if (r == 0) r = shmx_os_send(peer->socket, &reply, sizeof reply, &chunk->fd, 1, false);
+  }
+  if (r == 0) return;
+  reply = (struct shmx_request){.type = SHMX_REP_NONE, .id = id, .error = r};
+  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+}
+
+static void open_pool(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int *fds, int nfds) {
+  struct shmx_request reply = {.type = SHMX_REP_OPENED, .id = request->id};
+  if (nfds == 2) fds[nfds++] = -1; /* no progress */
+  if (nfds == 3) {
+    reply.error = sup_pool_open(s, request, fds);
+  } else {
+    for (int i = 0; i < nfds; i++) close(fds[i]);
+    reply.error = -EPROTO;
+  }
+  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+}
+
+static void take_request(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int *fds, int nfds) {
+  int r = -EPROTO;
+  if (request->type == SHMX_REQ_OPEN && !peer->pool) {
+    open_pool(s, peer, request, fds, nfds);
+    return;
+  }
+  if (request->type == SHMX_REQ_CHUNK && nfds == 1) {
+    r = keep_chunk(s, peer, request, fds[0]);
+    if (r == 0) return;
+  } else if (request->type == SHMX_REQ_FETCH && nfds == 0) {
+    give_chunk(s, peer, request->id);
+    return;
+  } else if (request->type == SHMX_REQ_FORGET && !peer->pool && nfds == 0) {
+    sup_pool_forget(s, request->id);
+    return;
+  }
+  for (int i = 0; i < nfds; i++) close(fds[i]);
+  if (r == -EPROTO) sup_poison(s, peer);
+}
+
+/* Main is not listened to any more, but it waits for an answer. */
+static void refuse(struct sup_peer *main, const struct shmx_request *request) {
+  struct shmx_request reply = {.type = SHMX_REP_NONE, .id = request->id, .error = -EPROTO};
+  if (request->type == SHMX_REQ_OPEN) reply.type = SHMX_REP_OPENED;
+  else if (request->type != SHMX_REQ_FETCH) return;
+  shmx_os_send(main->socket, &reply, sizeof reply, NULL, 0, false);
+}
+
+void sup_read_socket(struct sup *s, struct sup_peer *peer) {
+  for (;;) {
+    struct shmx_request request;
+    int fds[SHMX_OS_FDS], nfds = SHMX_OS_FDS;
+    ssize_t got = shmx_os_receive(peer->socket, &request, sizeof request, fds, &nfds, false);
+    if (got == -EMSGSIZE) {
+      sup_poison(s, peer); /* descriptors were cut off: what it promised to others cannot be kept */
+      continue;
+    }
+    if (got <= 0) {
+      /* End of file is not death, and a death may come without it (a grandchild may hold the other end). It only says
+       * that there is nothing more to hear; main closes its end when it wants the supervisor to leave. */
+      if (got == 0) epoll_ctl(s->epoll, EPOLL_CTL_DEL, peer->socket, NULL);
+      if (got == 0 && !peer->pool) s->leave = true;
+      return;
+    }
+    s->heard = true;
+    if (got == sizeof request && !peer->poisoned) {
+      take_request(s, peer, &request, fds, nfds);
+      continue;
+    }
+    for (int i = 0; i < nfds; i++) close(fds[i]);
+    if (got == sizeof request && !peer->pool) refuse(peer, &request);
+    sup_poison(s, peer);
+  }
+}
+
+/* --- orphans --- */
+
+void sup_do_chores(struct sup *s) {
+  struct shmx_chore chore;
+  while (shmx_ledger_next_chore(s->ledger, &chore)) {
+    struct sup_chunk *chunk = shmx_idmap_get(&s->chunks, chore.chunk);
+    if (!chunk) continue;
+    if (chore.type == SHMX_CHORE_PUNCH) {
+      shmx_os_punch(chunk->fd, chore.offset, chore.size);
+      continue;
+    }
+    /* Processes that still have it mapped keep empty pages only. */
+    shmx_os_punch(chunk->fd, 0, chunk->size);
+    close(chunk->fd);
+    shmx_idmap_remove(&s->chunks, chore.chunk);
+    free(chunk);
+  }
+  struct shmx_ledger_stats stats;
+  shmx_ledger_stats(s->ledger, &stats);
+  atomic_store(&s->domain->charged[SHMX_CHARGE_ORPHANS], stats.orphan_bytes);
+  atomic_store(&s->domain->segments, stats.segments);
+  atomic_store(&s->domain->segment_bytes, stats.bytes);
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pools and the life of their workers: fork, ready, death, burial.
+ *
+ * The order of a burial matters. First the dead worker's socket and ring are read to their end; then its claimed task
+ * gets its verdict; then its holds are dropped; only then is its lane marked DEAD, upon which main reads its results to
+ * the end and says so, and the lane can be used again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "core/fault.h"
+#include "core/supervisor_private.h"
+
+/* --- opening --- */
+
+static int pool_create(const struct shmx_request *request, int memory_fd, struct sup_pool **out) {
+  struct shmx_pool_layout layout;
+  if (!shmx_pool_layout(request->slots, request->lanes, request->config_size, &layout) || request->workers == 0 ||
+      request->workers > request->lanes || shmx_os_memfd_check(memory_fd, layout.size) < 0)
+    return -EPROTO;
+  struct sup_pool *pool = calloc(1, sizeof *pool);
+  if (!pool) return -ENOMEM;
+  pool->id = request->id;
+  pool->wanted = request->workers;
+  pool->directory = -1;
+  pool->workers = shmx_workers_create(request->workers, request->lanes);
+  pool->by_lane = calloc(request->lanes, sizeof(struct sup_peer *));
+  int r = pool->workers && pool->by_lane ? shmx_pool_map_attach(&pool->map, &layout, memory_fd) : -ENOMEM;
+  *out = pool;
+  return r;
+}
+
+static void pool_destroy(struct sup_pool *pool) {
+  if (!pool) return;
+  shmx_workers_destroy(pool->workers);
+  free(pool->by_lane);
+  shmx_pool_map_detach(&pool->map);
+  if (pool->directory >= 0) close(pool->directory);
+  free(pool);
+}
+
+int sup_pool_open(struct sup *s, const struct shmx_request *request, int fds[3]) {
+  struct sup_pool *pool = NULL;
+  int r = pool_create(request, fds[0], &pool);
+  close(fds[0]);
+  if (r < 0) {
+    close(fds[1]);
+    if (fds[2] >= 0) close(fds[2]);
+    pool_destroy(pool);
+    return r;
+  }
+  pool->directory = fds[1];
+  if (fds[2] >= 0) sup_progress_open(s, pool, request->progress, fds[2]);
+  pool->next = s->pools;
+  s->pools = pool;
+  sup_pool_tend(s, pool);
+  return 0;
+}
+
+void sup_pool_forget(struct sup *s, uint64_t id) {
+  for (struct sup_pool **at = &s->pools; *at; at = &(*at)->next) {
+    struct sup_pool *pool = *at;
+    if (pool->id != id) continue;
+    if (shmx_workers_alive(pool->workers) > 0) {
+      sup_poison(s, &s->main);
+      return;
+    }
+    *at = pool->next;
+    sup_progress_forget(s, pool);
+    pool_destroy(pool);
+    return;
+  }
+}
+
+/* --- starting a worker --- */
+
+static bool take_charge(struct sup *s, uint32_t *charge) {
+  for (*charge = SHMX_CHARGE_FIRST_WORKER; *charge < SHMX_CHARGES; ++*charge) {
+    if (s->charge_used[*charge]) continue;
+    s->charge_used[*charge] = true;
+    return true;
+  }
+  return false;
+}
+
+/* A lane as new: its rings empty, its indexes at zero. */
+static void clear_lane(struct shmx_lane_shm *lane, const struct sup_peer *peer) {
+  memset(lane, 0, offsetof(struct shmx_lane_shm, text));
+  lane->text[0] = 0;
+  atomic_store(&lane->peer, peer->id);
+  atomic_store(&lane->number, peer->number);
+  atomic_store(&lane->charge, peer->charge);
+  atomic_store(&lane->state, SHMX_LANE_STARTING);
+}
+
+static int by_number(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+/* In the child: becomes a worker. */
+static _Noreturn void live(struct sup *s, struct sup_pool *pool, struct sup_peer *peer, int socket, int output) {
+  int keep[] = {socket, s->bell, s->main_bell};
+  qsort(keep, 3, sizeof *keep, by_number);
+  int directory = pool->directory;
+  if (fchdir(directory) < 0) {
+  } /* a directory that is gone is main's affair; the worker then stays where we are */
+  if (output >= 0) sup_output_attach(s, output);
+  shmx_os_restore_files(s->files_before);
+  if (shmx_os_settle_child(s->pid, keep, 3) < 0) _exit(1);
+  struct shmx_worker_setup setup = {.domain = s->domain,
+                                    .pool = pool->map,
+                                    .lane = peer->lane,
+                                    .peer = peer->id,
+                                    .charge = peer->charge,
+                                    .spin = pool->wanted < shmx_os_cpus(),
+                                    .socket = socket,
+                                    .supervisor_bell = s->bell,
+                                    .main_bell = s->main_bell};
+  for (struct sup_pool *other = s->pools; other; other = other->next)
+    if (other != pool) shmx_pool_map_detach(&other->map);
+  _exit(shmx_worker_main(&setup, s->runner));
+}
+
+static int fork_worker(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
+  int ends[2];
+  int r = shmx_os_socketpair(ends);
+  if (r < 0) return r;
+  clear_lane(&pool->map.lanes[peer->lane], peer);
+  int output = sup_output_create(s, pool, peer);
+  peer->pid = shmx_syscalls.fork();
+  if (peer->pid == 0) live(s, pool, peer, ends[1], output);
+  r = peer->pid < 0 ? -errno : 0;
+  close(ends[1]);
+  if (output >= 0) close(output);
+  peer->socket = ends[0];
+  if (r == 0) r = shmx_os_pidfd(peer->pid);
+  peer->pidfd = r;
+  if (r < 0) {
+    if (peer->pid > 0) kill(peer->pid, SIGKILL);
+    close(peer->socket);
+    sup_output_end(s, peer);
+    return r;
+  }
+  atomic_store(&pool->map.lanes[peer->lane].pid, (uint32_t)peer->pid);
+  return 0;
+}
+
+static void free_peer(struct sup *s, struct sup_peer *peer) {
+  atomic_store(&s->domain->charged[peer->charge], 0);
+  s->charge_used[peer->charge] = false;
+  free(peer);
+}
+
+static int start_worker(struct sup *s, struct sup_pool *pool, uint32_t lane, uint32_t number) {
+  struct sup_peer *peer = calloc(1, sizeof *peer);
+  if (!peer) return -ENOMEM;
+  *peer = (struct sup_peer){.id = s->next_peer + 1, .pool = pool, .lane = lane, .number = number, .pidfd = -1};
+  int r = take_charge(s, &peer->charge) ? shmx_ledger_join(s->ledger, peer->id) : -EMFILE;
+  if (r == 0) {
+    s->next_peer++;
+    r = fork_worker(s, pool, peer);
+    if (r < 0) shmx_ledger_died(s->ledger, peer->id);
+  }
+  if (r < 0) {
+    free_peer(s, peer);
+    return r;
+  }
+  sup_peer_init(s, peer, &pool->map.lanes[lane].process);
+  pool->by_lane[lane] = peer;
+  sup_watch(s, peer->socket, &peer->socket_watch);
+  sup_watch(s, peer->pidfd, &peer->died_watch);
+  sup_output_watch(s, peer);
+  return 0;
+}
+
+static void break_pool(struct sup *s, struct sup_pool *pool, const char *why) {
+  struct shmx_pool_shm *shm = pool->map.shm;
+  if (atomic_load(&shm->state) >= SHMX_POOL_BROKEN) return;
+  pool->broken = true;
+  snprintf(shm->broken, sizeof shm->broken, "%s", why);
+  shmx_workers_close(pool->workers);
+  atomic_store(&shm->state, SHMX_POOL_BROKEN);
+  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+    if (pool->by_lane[lane]) shmx_os_pidfd_kill(pool->by_lane[lane]->pidfd, SIGKILL);
+  shmx_bell_ring(&s->domain->main.bell, s->main_bell);
+}
+
+static void start_workers(struct sup *s, struct sup_pool *pool) {
+  uint32_t lane, number;
+  while (shmx_workers_next(pool->workers, s->now, &lane, &number)) {
+    int r = start_worker(s, pool, lane, number);
+    shmx_workers_event(pool->workers, lane, r < 0 ? SHMX_WORKER_FORK_FAILED : SHMX_WORKER_FORKED, s->now);
+    if (r == 0 || !shmx_workers_hopeless(pool->workers)) continue;
+    char why[256];
+    snprintf(why, sizeof why, "a worker cannot be started: %s",
+             r == -EMFILE ? "the limit of open files or of processes is reached (see ulimit -n); ask for fewer workers"
+                          : strerror(-r));
+    break_pool(s, pool, why);
+  }
+}
+
+/* --- the end of a worker --- */
+
+static struct sup_peer *peer_by_pid(struct sup *s, pid_t pid) {
+  struct sup_peer *peer = s->peers;
+  while (peer && (peer->pid != pid || peer->dead || !peer->pool)) peer = peer->next;
+  return peer;
+}
+
+/* A worker that is stopped takes no task: a wake-up that it was given goes to others, and it gets none until it goes
+ * on. */
+static void worker_stopped(struct sup *s, struct sup_peer *peer, bool stopped) {
+  struct shmx_pool_map *map = &peer->pool->map;
+  atomic_fetch_and(&map->shm->idle[peer->lane / 64], ~(UINT64_C(1) << (peer->lane % 64)));
+  atomic_thread_fence(memory_order_seq_cst);
+  if (!stopped) {
+    shmx_bell_ring_hard(&peer->shm->bell, -1);
+    return;
+  }
+  if (shmx_board_has_work(map)) shmx_board_wake_all(map);
+  /* It may have stopped between a commit and the result ring, or the bell. */
+  atomic_fetch_add(&map->shm->stops, 1);
+  shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
+}
+
+/* What shares the dead worker's process group goes before its number can be used again. */
+static void worker_died(struct sup_peer *peer, int status) {
+  kill(-peer->pid, SIGKILL);
+  peer->dead = true;
+  peer->status = status;
+}
+
+void sup_reap(struct sup *s) {
+  char change;
+  int status;
+  pid_t pid;
+  while ((pid = shmx_os_next_child(&change, &status)) > 0) {
+    struct sup_peer *peer = peer_by_pid(s, pid); /* none: a descendant of a dead worker's */
+    if (peer && change == 'x') worker_died(peer, status);
+    else if (peer) worker_stopped(s, peer, change == 's');
+    shmx_os_take_child(pid, change);
+  }
+}
+
+/* The dead worker's claimed task gets its verdict. Tasks that it committed keep their results. Returns how many died. */
+static uint32_t judge(struct sup_pool *pool, const struct sup_peer *peer) {
+  struct shmx_pool_map *map = &pool->map;
+  uint32_t crashed = 0;
+  uint32_t used = atomic_load(&map->shm->slots_used); /* looking at the others would make their pages */
+  for (uint32_t i = 0; i < used && i < map->layout.slots; i++) {
+    uint64_t word = atomic_load(&map->slots[i].state);
+    if (shmx_word_state(word) != SHMX_CLAIMED || shmx_word_lane(word) != peer->lane) continue;
+    map->slots[i].verdict = (uint32_t)peer->status;
+    crashed += shmx_board_decide(map, i, word, SHMX_CRASHED);
+  }
+  return crashed;
+}
+
+/* A worker that lives, or somebody in its process group: orphans of what its task has started come to us too. */
+static bool is_known(void *context, pid_t pid) {
+  return peer_by_pid(context, pid) || peer_by_pid(context, getpgid(pid));
+}
+
+static void describe_start_death(const struct sup_peer *peer, const struct shmx_lane_shm *lane, char *why,
+                                 size_t room) {
+  if (lane->text[0]) {
+    snprintf(why, room, "%.*s", SHMX_LANE_TEXT - 1, lane->text);
+  } else if (WIFSIGNALED(peer->status)) {
+    snprintf(why, room, "workers die while they start: signal %s (%s)", sigabbrev_np(WTERMSIG(peer->status)),
+             strsignal(WTERMSIG(peer->status)));
+  } else {
+    snprintf(why, room, "workers end while they start: exit code %d", WEXITSTATUS(peer->status));
+  }
+}
+
+static void unlink_peer(struct sup *s, struct sup_peer *peer) {
+  struct sup_peer **at = &s->peers;
+  while (*at != peer) at = &(*at)->next;
+  *at = peer->next;
+}
+
+static void bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
+  struct shmx_lane_shm *lane = &pool->map.lanes[peer->lane];
+  bool failed = atomic_load(&lane->state) == SHMX_LANE_FAILED;
+  bool starting = shmx_workers_is_starting(pool->workers, peer->lane) && atomic_load(&lane->state) != SHMX_LANE_READY;
+  kill(-peer->pid, SIGKILL);
+  shmx_os_kill_strangers(is_known, s);
+  SHMX_FAULT("s8");
+  sup_read_socket(s, peer);
+  sup_read_ring(s, peer);
+  sup_output_end(s, peer);
+  sup_progress_bury(pool, peer, judge(pool, peer));
+  shmx_ledger_died(s->ledger, peer->id);
+  if (!starting) shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_READY, s->now);
+  shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_DIED, s->now);
+  shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_DRAINED, s->now);
+  atomic_fetch_and(&pool->map.shm->idle[peer->lane / 64], ~(UINT64_C(1) << (peer->lane % 64)));
+  if (failed || shmx_workers_hopeless(pool->workers)) {
+    char why[SHMX_LANE_TEXT];
+    describe_start_death(peer, lane, why, sizeof why);
+    break_pool(s, pool, why);
+  }
+  sup_unwatch(s, peer->pidfd);
+  sup_unwatch(s, peer->socket);
+  pool->by_lane[peer->lane] = NULL;
+  unlink_peer(s, peer);
+  atomic_store(&lane->state, SHMX_LANE_DEAD);
+  atomic_fetch_add(&pool->map.shm->deaths, 1);
+  free_peer(s, peer);
+}
+
+void sup_pool_read_to_end(struct sup *s, uint32_t id) {
+  for (struct sup_pool *pool = s->pools; pool; pool = pool->next)
+    for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
+      struct shmx_lane_shm *shm = &pool->map.lanes[lane];
+      if (atomic_load(&shm->peer) != id || pool->by_lane[lane]) continue;
+      if (!shmx_workers_event(pool->workers, lane, SHMX_WORKER_READ_TO_END, s->now)) continue;
+      atomic_store(&shm->peer, SHMX_PEER_NONE);
+      atomic_store(&shm->state, SHMX_LANE_EMPTY);
+    }
+}
+
+void sup_kill_all(struct sup *s) {
+  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) {
+    if (!peer->pool || peer->dead) continue;
+    kill(-peer->pid, SIGKILL);
+    shmx_os_pidfd_kill(peer->pidfd, SIGKILL);
+  }
+  shmx_os_kill_strangers(is_known, s);
+}
+
+/* --- tending --- */
+
+/* A death may have swallowed a wake-up: main's, or one that the dead worker was to pass on. */
+static void bury_the_dead(struct sup *s, struct sup_pool *pool) {
+  bool died = false;
+  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
+    struct sup_peer *peer = pool->by_lane[lane];
+    if (!peer || !peer->dead) continue;
+    bury(s, pool, peer);
+    died = true;
+  }
+  if (!died) return;
+  if (shmx_board_has_work(&pool->map)) shmx_board_wake_all(&pool->map);
+  shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
+}
+
+static void notice_ready(struct sup *s, struct sup_pool *pool) {
+  struct shmx_pool_shm *shm = pool->map.shm;
+  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
+    if (!shmx_workers_is_starting(pool->workers, lane)) continue;
+    if (atomic_load(&pool->map.lanes[lane].state) != SHMX_LANE_READY) continue;
+    shmx_workers_event(pool->workers, lane, SHMX_WORKER_READY, s->now);
+    atomic_fetch_add(&shm->started, 1);
+  }
+  atomic_store(&shm->ready, shmx_workers_ready(pool->workers));
+  if (atomic_load(&shm->state) != SHMX_POOL_OPENING || !shmx_workers_all_ready(pool->workers)) return;
+  atomic_store(&shm->state, SHMX_POOL_OPEN);
+  shmx_bell_ring(&s->domain->main.bell, s->main_bell);
+}
+
+static void follow_main(struct sup *s, struct sup_pool *pool) {
+  struct shmx_pool_shm *shm = pool->map.shm;
+  if (atomic_load(&shm->wish) != SHMX_WISH_CLOSE) return;
+  int64_t kill_at = atomic_load(&shm->kill_at);
+  bool late = kill_at > 0 && s->now >= kill_at;
+  /* Who dies while tasks are queued is replaced. */
+  bool over = late || !shmx_board_has_work(&pool->map) || atomic_load(&shm->state) == SHMX_POOL_BROKEN;
+  if (over) shmx_workers_close(pool->workers);
+  if (late)
+    for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+      if (pool->by_lane[lane]) shmx_os_pidfd_kill(pool->by_lane[lane]->pidfd, SIGKILL);
+  if (!over || shmx_workers_alive(pool->workers) > 0 || atomic_load(&shm->state) == SHMX_POOL_CLOSED) return;
+  sup_progress_closed(s, pool);
+  atomic_store(&shm->state, SHMX_POOL_CLOSED);
+  shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
+}
+
+void sup_pool_tend(struct sup *s, struct sup_pool *pool) {
+  notice_ready(s, pool);
+  bury_the_dead(s, pool);
+  if (pool->broken) break_pool(s, pool, "main wrote messages that make no sense into shared memory");
+  follow_main(s, pool);
+  start_workers(s, pool);
+}
+
+int64_t sup_pool_deadline(const struct sup_pool *pool) {
+  int64_t start = shmx_workers_deadline(pool->workers), kill = -1;
+  if (atomic_load(&pool->map.shm->wish) == SHMX_WISH_CLOSE && shmx_workers_alive(pool->workers) > 0)
+    kill = atomic_load(&pool->map.shm->kill_at);
+  if (kill <= 0) return start;
+  return start < 0 || kill < start ? kill : start;
+}

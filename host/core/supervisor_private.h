@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor's parts: supervisor.c has the loop, supervisor_peer.c the processes and what they say,
+ * supervisor_memory.c who gets memory when it is short, supervisor_pool.c the pools and the life of their workers,
+ * supervisor_progress.c the bars and what workers print.
+ */
+#ifndef SHMX_CORE_SUPERVISOR_PRIVATE_H
+#define SHMX_CORE_SUPERVISOR_PRIVATE_H
+
+#include "core/board.h"
+#include "core/idmap.h"
+#include "core/ledger.h"
+#include "core/link.h"
+#include "core/supervisor.h"
+#include "core/terminal.h"
+#include "core/workers.h"
+
+struct sup_pool;
+
+/* What an epoll event is about. */
+enum sup_source { SUP_MAIN_DIED, SUP_BELL, SUP_CHILD, SUP_PEER_SOCKET, SUP_PEER_DIED, SUP_PEER_OUTPUT };
+struct sup_watch {
+  enum sup_source source;
+  struct sup_peer *peer;
+};
+
+/* A process that talks to the supervisor: main or a worker. */
+struct sup_peer {
+  uint32_t id;
+  struct sup_pool *pool; /* NULL: main */
+  uint32_t lane, number, charge;
+  pid_t pid;
+  int pidfd, socket;
+  int status;    /* once it is dead: as waitpid gives it */
+  bool dead;     /* reaped, not yet buried */
+  bool poisoned; /* it wrote what it could not mean: killed, and no longer listened to */
+  struct shmx_process_shm *shm;
+  struct shmx_ring messages; /* we read */
+  struct shmx_ring notes;    /* we write */
+  bool notes_full;           /* there may be more than had room */
+  int output; /* reads its standard output and error, as far as they lead to the terminal; 0: it has ours */
+  struct shmx_text partial; /* of it: a line that has not ended yet */
+  struct sup_watch socket_watch, died_watch, output_watch;
+  struct sup_peer *next;
+};
+
+struct sup_chunk {
+  uint64_t size;
+  int fd;
+};
+
+/* A pool's tasks as they were counted last. */
+struct sup_tally {
+  bool on;      /* progress is shown; else nothing here is used */
+  bool started; /* the bar has been told that all workers are ready */
+  uint64_t done, total, failed;
+  uint64_t buried, buried_failed; /* of these, in lanes that have lost their worker; and what corrects the sum */
+  uint64_t *seen;                 /* by lane: its count */
+  uint32_t last_slot;             /* of a task that ended last */
+  int64_t changed;                /* when */
+};
+
+struct sup_pool {
+  uint64_t id;
+  struct shmx_pool_map map;
+  struct shmx_workers *workers;
+  struct sup_peer **by_lane;
+  uint32_t wanted;
+  int directory; /* main's working directory when the pool was opened */
+  bool broken;
+  struct sup_tally tally;
+  struct sup_pool *next;
+};
+
+/* What is on the terminal. */
+struct sup_progress {
+  struct shmx_terminal *terminal; /* NULL: no pool wants progress */
+  struct sup_pool *shown;         /* whose bar it is; NULL: nobody's */
+  enum shmx_phase phase;          /* what the bar was told last */
+  uint64_t done, total, failed;
+  bool told;          /* something since the last tick */
+  bool paused;        /* too many lines are queued: workers' output is not read */
+  int64_t tick, look; /* when the terminal and the counters want to be looked at; -1: not until something happens */
+};
+
+struct sup {
+  int epoll, bell, main_bell, children;
+  pid_t pid;
+  uint64_t files_before;
+  struct shmx_domain_shm *domain;
+  struct shmx_ledger *ledger;
+  const struct shmx_runner *runner;
+  struct sup_peer *peers; /* main is the last in the list */
+  struct sup_peer main;
+  struct sup_pool *pools;
+  struct shmx_idmap chunks; /* by id: struct sup_chunk */
+  uint32_t next_peer;
+  struct sup_progress progress;
+  bool charge_used[SHMX_CHARGES];
+  bool leave;         /* main is gone */
+  bool heard;         /* something was read since the last look */
+  bool memory_wanted; /* a process waits for memory */
+  uint64_t short_at;  /* bytes that were charged when all were last asked to give back what is warm */
+  int64_t now;
+};
+
+/* --- supervisor_peer.c --- */
+
+int sup_watch(struct sup *s, int fd, struct sup_watch *watch);
+/* Stops watching it. */
+void sup_ignore(struct sup *s, int fd);
+/* Stops watching and closes it. Closing alone is not enough: a child that is just being forked may still have it open,
+ * and epoll would go on to report it. */
+void sup_unwatch(struct sup *s, int fd);
+void sup_peer_init(struct sup *s, struct sup_peer *peer, struct shmx_process_shm *shm);
+/* Reads the peer's ring to its end. */
+void sup_read_ring(struct sup *s, struct sup_peer *peer);
+/* Reads the peer's socket until nothing is there. */
+void sup_read_socket(struct sup *s, struct sup_peer *peer);
+/* Writes the notes that there are and that fit. */
+void sup_write_notes(struct sup *s, struct sup_peer *peer);
+/* It has written what it could not mean. */
+void sup_poison(struct sup *s, struct sup_peer *peer);
+struct sup_peer *sup_find_peer(struct sup *s, uint32_t id);
+/* What the ledger wants done to orphaned chunks. */
+void sup_do_chores(struct sup *s);
+
+/* --- supervisor_memory.c --- */
+
+/* Tells the oldest task that waits for memory to take it, if there is enough, or that it waits in vain. */
+void sup_serve_memory(struct sup *s);
+
+/* --- supervisor_pool.c --- */
+
+/* Opens the pool that main asks for; the descriptors (the third may be -1) are taken over. 0 or -errno. */
+int sup_pool_open(struct sup *s, const struct shmx_request *request, int fds[3]);
+void sup_pool_forget(struct sup *s, uint64_t id);
+/* Takes note of children that ended, stopped or went on. */
+void sup_reap(struct sup *s);
+/* After a pass: buries the dead, starts workers, brings the pool's public state up to date. */
+void sup_pool_tend(struct sup *s, struct sup_pool *pool);
+/* When the pool wants to be tended though nothing has happened; -1: never. */
+int64_t sup_pool_deadline(const struct sup_pool *pool);
+/* Main has read a dead worker's results to the end. */
+void sup_pool_read_to_end(struct sup *s, uint32_t peer);
+void sup_kill_all(struct sup *s);
+
+/* --- supervisor_progress.c --- */
+
+/* The new pool's progress is to be shown on `fd`, which is taken over. */
+void sup_progress_open(struct sup *s, struct sup_pool *pool, uint32_t mode, int fd);
+/* After a pass: brings the bar up to date. */
+void sup_progress_tend(struct sup *s);
+/* When it wants to be tended though nothing has happened; -1: never. */
+int64_t sup_progress_deadline(const struct sup *s);
+/* The worker is dead, and `crashed` tasks with it; its lane still has its counts. */
+void sup_progress_bury(struct sup_pool *pool, const struct sup_peer *peer, uint32_t crashed);
+/* The pool has no worker left; main does not know it yet. */
+void sup_progress_closed(struct sup *s, struct sup_pool *pool);
+void sup_progress_forget(struct sup *s, struct sup_pool *pool);
+/* Takes everything from the terminal. */
+void sup_progress_fini(struct sup *s);
+
+/* Before the fork: a pipe for what the worker prints on the terminal. Returns the worker's end, or -1: it has none. */
+int sup_output_create(struct sup *s, struct sup_pool *pool, struct sup_peer *peer);
+/* In the worker: prints go into the pipe from now on. */
+void sup_output_attach(struct sup *s, int fd);
+void sup_output_watch(struct sup *s, struct sup_peer *peer);
+void sup_output_read(struct sup *s, struct sup_peer *peer);
+/* Reads what is still there, and closes it: descendants that hold the other end are not waited for. */
+void sup_output_end(struct sup *s, struct sup_peer *peer);
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The chunks of a process: small segments share chunks, a large one has its own. What is freed stays warm for the next
+ * segment, because a fresh page costs several times a warm one; a warm large chunk fits a segment of nearly its size.
+ *
+ * The budget counts whole chunks. Each process adds to its own word in the domain and then sums all words: two that
+ * race for the last bytes may both step back, and never both go over.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/fault.h"
+#include "core/memory_private.h"
+#include "os/os.h"
+
+enum {
+  LARGE = 4 << 20,       /* from here on a segment has a chunk of its own */
+  SMALL_FIRST = 1 << 20, /* the first chunk for small segments; the next ones double */
+  SMALL_LAST = 16 << 20
+};
+
+/* --- the budget --- */
+
+static uint64_t default_budget(void) { return shmx_os_memory_available() / 10 * 8; }
+
+uint64_t shmx_memory_budget(struct shmx_memory *memory) {
+  if (memory->link) return atomic_load_explicit(&memory->link->domain->budget, memory_order_relaxed);
+  if (!memory->budget) memory->budget = default_budget();
+  return memory->budget;
+}
+
+void shmx_memory_set_budget(struct shmx_memory *memory, uint64_t bytes) {
+  memory->budget = bytes ? bytes : default_budget();
+  if (memory->link) atomic_store(&memory->link->domain->budget, memory->budget);
+}
+
+/* The cap of the pool that this process works for; without one, as good as none. */
+static uint64_t cap_of(struct shmx_memory *memory) {
+  uint64_t cap = memory->link && memory->link->pool ? atomic_load(&memory->link->pool->shm->memory) : 0;
+  return cap ? cap : UINT64_MAX;
+}
+
+static bool over_a_limit(struct shmx_memory *memory) {
+  struct shmx_link *link = memory->link;
+  uint64_t used = link ? shmx_domain_charged(link->domain) : memory->charged;
+  if (used > shmx_memory_budget(memory)) return true;
+  uint64_t cap = cap_of(memory);
+  return cap != UINT64_MAX && shmx_pool_map_charged(link->pool, link->domain) > cap;
+}
+
+/* An older task waits for memory: ours has to stand behind it. */
+static bool must_stand_back(struct shmx_memory *memory) {
+  if (!memory->link || !memory->link->pool) return false;
+  uint64_t oldest = atomic_load_explicit(&memory->link->domain->oldest_waiter, memory_order_relaxed);
+  return oldest > 0 && memory->order > oldest;
+}
+
+static void set_charge(struct shmx_memory *memory, uint64_t bytes) {
+  memory->charged = bytes;
+  if (memory->link) atomic_store(&memory->link->domain->charged[memory->link->charge], bytes);
+}
+
+/* The first small chunk is never refused: an error message has to get through when memory is short. */
+static int charge(struct shmx_memory *memory, uint64_t size) {
+  if (size <= SMALL_FIRST && !memory->small) {
+    set_charge(memory, memory->charged + size);
+    return 0;
+  }
+  if (size > shmx_memory_budget(memory) || size > cap_of(memory)) return -EFBIG;
+  if (must_stand_back(memory)) return -EDQUOT;
+  set_charge(memory, memory->charged + size);
+  if (!over_a_limit(memory)) return 0;
+  set_charge(memory, memory->charged - size);
+  return -EDQUOT;
+}
+
+/* --- own chunks --- */
+
+static void forget_blocks(struct shmx_chunk *chunk) {
+  for (struct shmx_block *block = chunk->first, *after; block; block = after) {
+    after = block->after;
+    free(block);
+  }
+  chunk->first = NULL;
+}
+
+static void unlink_chunk(struct shmx_chunk **list, struct shmx_chunk *chunk) {
+  while (*list != chunk) list = &(*list)->next;
+  *list = chunk->next;
+}
+
+/* Gives an own chunk without segments back to the kernel. The pages go at once, whoever else has it mapped. */
+static void destroy(struct shmx_memory *memory, struct shmx_chunk *chunk) {
+  unlink_chunk(chunk->large ? &memory->large : &memory->small, chunk);
+  set_charge(memory, memory->charged - chunk->size);
+  if (chunk->announced && !chunk->retired && memory->link) {
+    shmx_os_punch_mapped(chunk->base, chunk->size);
+    struct shmx_message gone = {shmx_message_head(SHMX_MSG_CHUNK_GONE, SHMX_PEER_NONE), 0, 0, chunk->id, chunk->size};
+    shmx_link_send(memory->link, &gone);
+  }
+  forget_blocks(chunk);
+  shmx_chunk_destroy(chunk);
+}
+
+/* Destroys the warm large chunks, the coldest first, until at most `keep` bytes are warm. */
+static void cool(struct shmx_memory *memory, uint64_t keep) {
+  while (memory->warm > keep) {
+    struct shmx_chunk *coldest = NULL;
+    for (struct shmx_chunk *c = memory->large; c; c = c->next)
+      if (c->freed_at && (!coldest || c->freed_at < coldest->freed_at)) coldest = c;
+    memory->warm -= coldest->size;
+    destroy(memory, coldest);
+  }
+}
+
+/* Gives back every own chunk that holds no segment. */
+static void shrink(struct shmx_memory *memory) {
+  cool(memory, 0);
+  for (struct shmx_chunk *chunk = memory->small, *next; chunk; chunk = next) {
+    next = chunk->next;
+    if (chunk->segments > 0 || chunk->retired) continue;
+    shmx_heap_remove(&memory->heap, chunk);
+    destroy(memory, chunk);
+  }
+}
+
+static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, struct shmx_chunk **out) {
+  uint64_t page = shmx_os_page_size();
+  if (size > INT64_MAX - page) return -EFBIG;
+  size = (size + page - 1) / page * page;
+  int r = charge(memory, size);
+  if (r == -EDQUOT) {
+    shrink(memory);
+    r = charge(memory, size);
+  }
+  if (r < 0) return r;
+  struct shmx_chunk *chunk;
+  r = shmx_chunk_create(shmx_id_make(memory->peer, ++memory->chunk_serial), size, large, &chunk);
+  if (r < 0) {
+    set_charge(memory, memory->charged - size);
+    return r;
+  }
+  chunk->large = large;
+  struct shmx_chunk **list = large ? &memory->large : &memory->small;
+  chunk->next = *list;
+  *list = chunk;
+  *out = chunk;
+  SHMX_FAULT("w3");
+  return 0;
+}
+
+static int get_large(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+  struct shmx_chunk *best = NULL;
+  for (struct shmx_chunk *c = memory->large; c; c = c->next)
+    if (c->freed_at && c->size >= size && c->size - size <= size / 4 && (!best || c->size < best->size)) best = c;
+  if (best && must_stand_back(memory)) return -EDQUOT;
+  if (best) {
+    best->freed_at = 0;
+    memory->warm -= best->size;
+    *out = best->first;
+    return 0;
+  }
+  struct shmx_block *block = calloc(1, sizeof *block);
+  if (!block) return -ENOMEM;
+  struct shmx_chunk *chunk;
+  int r = create_chunk(memory, size, true, &chunk);
+  if (r < 0) {
+    free(block);
+    return r;
+  }
+  *block = (struct shmx_block){.chunk = chunk, .size = chunk->size, .clean = true};
+  chunk->first = block;
+  *out = block;
+  return 0;
+}
+
+/* The chunk holds the segment even when the allocator rounds its size up to the next class. */
+static int add_small(struct shmx_memory *memory, uint64_t size) {
+  if (!memory->small) memory->next_small = SMALL_FIRST;
+  uint64_t least = size + size / 8;
+  struct shmx_chunk *chunk;
+  int r = create_chunk(memory, least > memory->next_small ? least : memory->next_small, false, &chunk);
+  if (r < 0) return r;
+  r = shmx_heap_add(&memory->heap, chunk);
+  if (r < 0) destroy(memory, chunk);
+  else if (memory->next_small < SMALL_LAST) memory->next_small *= 2;
+  return r;
+}
+
+static int get_small(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+  *out = shmx_heap_alloc(&memory->heap, size);
+  if (*out) return 0;
+  int r = add_small(memory, size);
+  if (r < 0) return r;
+  *out = shmx_heap_alloc(&memory->heap, size);
+  return *out ? 0 : -ENOMEM;
+}
+
+/* What has been freed meanwhile counts as warm, and is worth a question to the supervisor when it is on its way. */
+static void hear_of_freed(struct shmx_memory *memory, uint64_t size) {
+  struct shmx_note note;
+  if (!memory->link) return;
+  shmx_memory_settle(memory);
+  if (memory->awaited >= size && memory->awaited > 0) shmx_link_wait_read(memory->link);
+  while (shmx_link_next_note(memory->link, &note)) shmx_memory_take_note(memory, &note);
+}
+
+int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+  if (size >= LARGE) {
+    hear_of_freed(memory, size);
+    return get_large(memory, size, out);
+  }
+  *out = shmx_heap_alloc(&memory->heap, size);
+  if (*out) return 0;
+  hear_of_freed(memory, size);
+  return get_small(memory, size, out);
+}
+
+void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block) {
+  struct shmx_chunk *chunk = block->chunk;
+  if (chunk->large) {
+    block->clean = false;
+    chunk->freed_at = ++memory->warm_serial;
+    memory->warm += chunk->size;
+    /* Nothing is kept warm while somebody waits for memory. */
+    bool wanted = memory->link && atomic_load(&memory->link->domain->oldest_waiter) > 0;
+    if (chunk->retired) memory->warm -= chunk->size, destroy(memory, chunk);
+    else cool(memory, wanted ? 0 : shmx_memory_budget(memory) / 8);
+  } else if (chunk->retired) {
+    if (chunk->segments == 0) destroy(memory, chunk);
+  } else {
+    shmx_heap_free(&memory->heap, block);
+  }
+}
+
+void shmx_memory_trim(struct shmx_memory *memory) {
+  shrink(memory);
+  shmx_heap_trim(&memory->heap);
+}
+
+int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk) {
+  if (chunk->announced) return 0;
+  struct shmx_request request = {.type = SHMX_REQ_CHUNK, .id = chunk->id, .size = chunk->size};
+  int r = shmx_link_request(memory->link, &request, &chunk->fd, 1);
+  if (r < 0) return r;
+  chunk->announced = true;
+  close(chunk->fd);
+  chunk->fd = -1;
+  SHMX_FAULT("w4");
+  return 0;
+}
+
+/* --- chunks of others --- */
+
+static int fetch(struct shmx_memory *memory, uint64_t id, struct shmx_chunk **out) {
+  struct shmx_request request = {.type = SHMX_REQ_FETCH, .id = id}, reply;
+  for (int tries = 0; tries < 3; tries++) {
+    int fd = -1, r = shmx_link_request(memory->link, &request, NULL, 0);
+    if (r == 0) r = shmx_link_answer(memory->link, &reply, &fd);
+    if (r == -EMSGSIZE) continue;
+    if (r < 0) return r;
+    if (reply.type == SHMX_REP_CHUNK && reply.id == id && fd >= 0) return shmx_chunk_attach(id, reply.size, fd, out);
+    if (fd >= 0) close(fd);
+    return reply.error < 0 ? reply.error : -ENOENT;
+  }
+  return -EMFILE;
+}
+
+static struct shmx_chunk *find_own(struct shmx_memory *memory, uint64_t id) {
+  for (struct shmx_chunk *c = memory->small; c; c = c->next)
+    if (c->id == id) return c;
+  for (struct shmx_chunk *c = memory->large; c; c = c->next)
+    if (c->id == id) return c;
+  return NULL;
+}
+
+int shmx_warehouse_find(struct shmx_memory *memory, uint64_t id, struct shmx_chunk **out) {
+  if (!memory->link || !id) return -EPROTO;
+  *out = shmx_id_maker(id) == memory->peer ? find_own(memory, id) : shmx_idmap_get(&memory->foreign, id);
+  if (*out) return 0;
+  if (shmx_id_maker(id) == memory->peer) return -EPROTO;
+  int r = fetch(memory, id, out);
+  if (r < 0) return r;
+  SHMX_FAULT("m3");
+  r = shmx_idmap_put(&memory->foreign, id, *out);
+  if (r < 0) shmx_chunk_destroy(*out);
+  return r;
+}
+
+void shmx_warehouse_drop(struct shmx_memory *memory, uint64_t id) {
+  struct shmx_chunk *chunk = shmx_idmap_get(&memory->foreign, id);
+  if (!chunk) return;
+  shmx_idmap_remove(&memory->foreign, id);
+  chunk->retired = true;
+  if (chunk->segments == 0) shmx_chunk_destroy(chunk);
+}
+
+/* --- without a supervisor --- */
+
+static void retire(struct shmx_memory *memory, struct shmx_chunk *list) {
+  for (struct shmx_chunk *chunk = list, *next; chunk; chunk = next) {
+    next = chunk->next;
+    if (!chunk->announced) continue;
+    if (!chunk->large) shmx_heap_abandon(&memory->heap, chunk);
+    if (chunk->freed_at) memory->warm -= chunk->size;
+    chunk->retired = true;
+    if (chunk->segments == 0) destroy(memory, chunk);
+  }
+}
+
+void shmx_warehouse_retire(struct shmx_memory *memory) {
+  retire(memory, memory->small);
+  retire(memory, memory->large);
+  for (size_t i = 0; i < memory->foreign.capacity; i++) {
+    struct shmx_chunk *chunk = memory->foreign.entries[i].id ? memory->foreign.entries[i].value : NULL;
+    if (!chunk) continue;
+    chunk->retired = true;
+    if (chunk->segments == 0) shmx_chunk_destroy(chunk);
+  }
+  shmx_idmap_fini(&memory->foreign);
+}

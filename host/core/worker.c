@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See worker.h. The order of a task's end is what the handover rests on: every NOTIFY is in the control ring and the
+ * result bytes are in the slot before the commit; the result ring and the bell come after it and may be missing.
+ */
+#include "core/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/board.h"
+#include "core/fault.h"
+#include "core/link.h"
+
+enum {
+  SPINS = 2000,               /* looks at the board before a worker that may spin sleeps */
+  COOL_AFTER_NS = 1000000000, /* an idle worker gives warm memory back after this */
+};
+
+struct worker {
+  struct shmx_pool_map *pool;
+  struct shmx_lane_shm *shm;
+  struct shmx_domain_shm *domain;
+  const struct shmx_runner *runner;
+  struct shmx_memory *memory;
+  struct shmx_link link;
+  struct shmx_ring results;
+  uint32_t lane;
+  uint32_t trim_seen; /* the domain's count of trim requests when we last looked */
+  int main_bell;
+  bool spin;
+};
+
+static int notify_main(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref) {
+  return shmx_memory_notify(memory, segment, SHMX_PEER_MAIN, ref);
+}
+
+/* What was handed over with a message that nobody will read comes back. */
+static void take_back(struct worker *w, struct shmx_sent *sent) {
+  for (uint32_t i = 0; i < sent->nrefs; i++) {
+    sent->refs[i].giver = w->link.peer;
+    shmx_memory_discard(w->memory, &sent->refs[i]);
+  }
+  shmx_sent_fini(sent);
+}
+
+/* Writes the result into the slot. When that is refused, a short error takes its place. */
+static void write_result(struct worker *w, struct shmx_slot_shm *slot, struct shmx_outgoing *result,
+                         struct shmx_sent *sent) {
+  int r = shmx_envelope_write(w->memory, result, notify_main, slot->result, SHMX_SLOT_RESULT, &slot->result_size, sent);
+  if (r == 0) return;
+  take_back(w, sent);
+  slot->verdict = SHMX_RESULT_REFUSED;
+  w->runner->refuse(w->runner->context, r, result);
+  r = shmx_envelope_write(w->memory, result, notify_main, slot->result, SHMX_SLOT_RESULT, &slot->result_size, sent);
+  if (r < 0) abort(); /* not even that: the task gets a verdict by our death */
+}
+
+static void commit(struct worker *w, uint32_t number, uint64_t word, struct shmx_sent *sent) {
+  SHMX_FAULT("w7");
+  if (!shmx_board_decide(w->pool, number, word, SHMX_DONE)) {
+    take_back(w, sent); /* somebody else has decided what became of the task */
+    return;
+  }
+  SHMX_FAULT("w8");
+  shmx_sent_fini(sent);
+  shmx_ring_push(&w->results, &number);
+  shmx_bell_ring(&w->domain->main.bell, w->main_bell);
+}
+
+static void run_task(struct worker *w, uint32_t number, uint64_t word) {
+  struct shmx_slot_shm *slot = &w->pool->slots[number];
+  struct shmx_incoming arguments;
+  struct shmx_outgoing result;
+  struct shmx_sent sent;
+  char copy[SHMX_SLOT_ARGS];
+  uint32_t size = *(volatile uint32_t *)&slot->args_size; /* read once */
+  if (size > SHMX_SLOT_ARGS) size = 0;
+  SHMX_FAULT("w1");
+  memcpy(copy, slot->args, size);
+  int64_t begin = shmx_os_now();
+  shmx_memory_set_order(w->memory, slot->task);
+  int error = shmx_envelope_read(w->memory, copy, size, SHMX_PEER_NONE, true, &arguments);
+  slot->verdict = w->runner->run(w->runner->context, slot->task, error, &arguments, &result);
+  bool ok = slot->verdict == SHMX_RESULT_VALUES;
+  shmx_incoming_close(&arguments);
+  write_result(w, slot, &result, &sent);
+  slot->nanoseconds = (uint64_t)(shmx_os_now() - begin);
+  if (!ok) atomic_fetch_add_explicit(&w->shm->failed, 1, memory_order_relaxed);
+  commit(w, number, word, &sent);
+  atomic_store_explicit(&w->shm->last_slot, number, memory_order_relaxed);
+  atomic_fetch_add_explicit(&w->shm->ended, 1, memory_order_relaxed);
+  w->runner->done(w->runner->context);
+  shmx_memory_attend(w->memory);
+}
+
+static bool closing(struct worker *w) { return atomic_load(&w->pool->shm->wish) != SHMX_WISH_RUN; }
+
+static bool has_reason_to_wake(struct worker *w) {
+  return shmx_board_has_work(w->pool) || closing(w) || shmx_ring_available(&w->link.notes) > 0 ||
+         atomic_load(&w->domain->trim) != w->trim_seen;
+}
+
+static bool spin_for_work(struct worker *w) {
+  for (int i = 0; w->spin && i < SPINS; i++) {
+    if (shmx_board_has_work(w->pool)) return true;
+    shmx_os_pause();
+  }
+  return false;
+}
+
+/* Sleeps until there may be something to do. Open handovers make the supervisor wake us when it has acknowledged. */
+static void sleep_idle(struct worker *w) {
+  _Atomic uint64_t *idle = &w->pool->shm->idle[w->lane / 64];
+  uint64_t bit = UINT64_C(1) << (w->lane % 64);
+  int64_t deadline = shmx_os_now() + COOL_AFTER_NS;
+  bool open = shmx_memory_settle(w->memory);
+  if (open) {
+    atomic_fetch_or(&w->link.self->wants, SHMX_WANTS_READ);
+    shmx_link_urge(&w->link);
+  }
+  for (;;) {
+    shmx_bell_prepare(&w->link.self->bell);
+    atomic_fetch_or(idle, bit);
+    /* The acknowledgement may have come before the bell was prepared. */
+    if (has_reason_to_wake(w) || (open && !shmx_memory_settle(w->memory))) break;
+    if (shmx_link_sleep(&w->link, deadline) != -ETIMEDOUT) break;
+    w->runner->idle(w->runner->context, true);
+    shmx_memory_trim(w->memory);
+    deadline = -1;
+  }
+  shmx_bell_awake(&w->link.self->bell);
+  atomic_fetch_and(idle, ~bit);
+  w->trim_seen = atomic_load(&w->domain->trim);
+  shmx_memory_attend(w->memory);
+}
+
+/* A wake-up that was meant for another task may have ended here: if there is more to do, it is passed on. */
+static void pass_wake_up_on(struct worker *w) {
+  if (shmx_board_has_work(w->pool)) shmx_board_wake_one(w->pool);
+}
+
+static void work(struct worker *w) {
+  uint32_t slot;
+  uint64_t word;
+  bool slept = false;
+  for (;;) {
+    if (shmx_board_claim(w->pool, w->lane, &slot, &word)) {
+      if (slept) pass_wake_up_on(w);
+      slept = false;
+      run_task(w, slot, word);
+      continue;
+    }
+    if (closing(w)) return;
+    if (spin_for_work(w)) continue;
+    w->runner->idle(w->runner->context, false);
+    SHMX_FAULT("w0");
+    sleep_idle(w);
+    slept = true;
+  }
+}
+
+static void set_up(struct worker *w, struct shmx_worker_setup *setup, const struct shmx_runner *runner) {
+  *w = (struct worker){.pool = &setup->pool,
+                       .shm = &setup->pool.lanes[setup->lane],
+                       .domain = setup->domain,
+                       .runner = runner,
+                       .lane = setup->lane,
+                       .main_bell = setup->main_bell,
+                       .spin = setup->spin};
+  shmx_link_init(&w->link, setup->domain, &w->shm->process);
+  w->link.pool = w->pool;
+  w->link.peer = setup->peer;
+  w->link.charge = setup->charge;
+  w->link.socket = setup->socket;
+  w->link.supervisor_bell = setup->supervisor_bell;
+  shmx_ring_init(&w->results, &w->shm->results, shmx_pool_map_results(w->pool, w->lane), w->pool->layout.slots,
+                 sizeof(uint32_t));
+  shmx_os_keep_from_children(setup->domain, sizeof *setup->domain);
+  shmx_os_keep_from_children(w->pool->shm, w->pool->layout.size);
+}
+
+/* Tells the supervisor that the worker's state has changed. */
+static void announce(struct worker *w, enum shmx_lane_state state) {
+  atomic_store(&w->shm->state, state);
+  shmx_link_urge(&w->link);
+}
+
+/* What the configuration brought stays held: functions made from it may use it at any time. */
+static int start(struct worker *w) {
+  struct shmx_incoming config;
+  int error =
+      shmx_envelope_read(w->memory, w->pool->config, w->pool->layout.config_size, SHMX_PEER_NONE, true, &config);
+  return w->runner->start(w->runner->context, error, &config, w->shm->text, SHMX_LANE_TEXT);
+}
+
+int shmx_worker_main(struct shmx_worker_setup *setup, const struct shmx_runner *runner) {
+  struct worker w;
+  SHMX_FAULT_ROLE('w');
+  set_up(&w, setup, runner);
+  w.memory = shmx_memory_here();
+  if (!w.memory) return 1;
+  shmx_memory_join(w.memory, &w.link);
+  w.shm->text[0] = 0;
+  if (start(&w) < 0) {
+    announce(&w, SHMX_LANE_FAILED);
+    return 1;
+  }
+  announce(&w, SHMX_LANE_READY);
+  work(&w);
+  SHMX_FAULT("w11");
+  /* It may not leave while a handover is open. */
+  if (shmx_memory_settle(w.memory)) shmx_link_wait_read(&w.link);
+  return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker's loop: claims tasks, has them run, commits what they return, and sleeps when there is nothing to do. It
+ * knows no Lua; what a task is, the runner knows.
+ */
+#ifndef SHMX_CORE_WORKER_H
+#define SHMX_CORE_WORKER_H
+
+#include "core/envelope.h"
+#include "core/layout.h"
+
+/* What the core asks of the bindings. */
+struct shmx_runner {
+  void *context;
+  /* Makes ready to run tasks, from the pool's configuration (`error`: why it could not be had). 0, or -1 with the reason
+   * in `text`. */
+  int (*start)(void *context, int error, const struct shmx_incoming *config, char *text, size_t room);
+  /* Runs one task; `error` is 0 or why its arguments could not be had. *result stays valid until `done`. */
+  enum shmx_result (*run)(void *context, uint32_t task, int error, const struct shmx_incoming *arguments,
+                          struct shmx_outgoing *result);
+  /* The result of the last run could not be sent (-errno): say so in *result, in few bytes and without segments. */
+  void (*refuse)(void *context, int error, struct shmx_outgoing *result);
+  /* The result has been sent. */
+  void (*done)(void *context);
+  /* The worker is about to sleep: collect garbage that holds arrays. `for_long`: it has been idle for a while, so this may
+   * take its time. */
+  void (*idle)(void *context, bool for_long);
+};
+
+/* What a worker is born with. */
+struct shmx_worker_setup {
+  struct shmx_domain_shm *domain;
+  struct shmx_pool_map pool;
+  uint32_t lane, peer, charge;
+  bool spin; /* a core is likely to be free for a worker that waits */
+  int socket, supervisor_bell, main_bell;
+};
+
+/* Runs until the pool closes; returns the exit status. */
+int shmx_worker_main(struct shmx_worker_setup *setup, const struct shmx_runner *runner);
+
+#endif

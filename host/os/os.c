@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory, waking, time: the system calls that a single process needs. Processes and sockets are in os_process.c.
+ */
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+struct shmx_syscalls shmx_syscalls = {memfd_create, ftruncate, fallocate, mmap, sendmsg, recvmsg, fork};
+
+int shmx_os_above_standard(int fd) {
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;
+  close(fd);
+  return higher < 0 ? -error : higher;
+}
+
+int shmx_os_memfd(const char *name, uint64_t size) {
+  unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  int fd = shmx_syscalls.memfd_create(name, flags | MFD_NOEXEC_SEAL);
+  if (fd < 0 && errno == EINVAL) fd = shmx_syscalls.memfd_create(name, flags);
+  if (fd < 0) return -errno;
+  fd = shmx_os_above_standard(fd);
+  if (fd < 0) return fd;
+  if (size > INT64_MAX || shmx_syscalls.ftruncate(fd, (off_t)size) < 0 ||
+      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+    int error = size > INT64_MAX ? EFBIG : errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+
+int shmx_os_memfd_check(int fd, uint64_t size) {
+  struct stat st;
+  int seals = fcntl(fd, F_GET_SEALS);
+  if (seals < 0 || !(seals & F_SEAL_SHRINK) || (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) return -EPROTO;
+  if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size) return -EPROTO;
+  return 0;
+}
+
+int shmx_os_map(int fd, uint64_t size, void **out) {
+  void *base = shmx_syscalls.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (base == MAP_FAILED) return -errno;
+  *out = base;
+  return 0;
+}
+
+void shmx_os_unmap(void *base, uint64_t size) { munmap(base, size); }
+
+static int allocate(int fd, int mode, uint64_t offset, uint64_t size) {
+  while (shmx_syscalls.fallocate(fd, mode, (off_t)offset, (off_t)size) < 0)
+    if (errno != EINTR) return -errno;
+  return 0;
+}
+
+int shmx_os_reserve(int fd, uint64_t offset, uint64_t size) { return allocate(fd, 0, offset, size); }
+
+int shmx_os_punch(int fd, uint64_t offset, uint64_t size) {
+  return allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+}
+
+int shmx_os_punch_mapped(void *base, uint64_t size) { return madvise(base, size, MADV_REMOVE) < 0 ? -errno : 0; }
+
+int shmx_os_keep_from_children(void *base, uint64_t size) {
+  return madvise(base, size, MADV_DONTFORK) < 0 ? -errno : 0;
+}
+
+uint64_t shmx_os_page_size(void) {
+  static uint64_t size;
+  if (!size) size = (uint64_t)sysconf(_SC_PAGESIZE);
+  return size;
+}
+
+/* The number at the start of a file, or after `key` in it; `otherwise` when it is not there (cgroups write "max"). */
+static uint64_t read_number(const char *path, const char *key, uint64_t otherwise) {
+  FILE *file = fopen(path, "re");
+  if (!file) return otherwise;
+  char line[256];
+  uint64_t number = otherwise;
+  while (fgets(line, sizeof line, file)) {
+    size_t skip = key ? strlen(key) : 0;
+    if (key && strncmp(line, key, skip) != 0) continue;
+    char *end;
+    unsigned long long value = strtoull(line + skip, &end, 10);
+    if (end != line + skip) number = value;
+    break;
+  }
+  fclose(file);
+  return number;
+}
+
+/* The room that the cgroup of this process leaves: its own limit less its use. The path is read from /proc/self/cgroup,
+ * as `0::/path` (v2) or `n:memory:/path` (v1); in a container it is often / and the files lie at the mount's root. */
+static uint64_t cgroup_room(void) {
+  FILE *file = fopen("/proc/self/cgroup", "re");
+  if (!file) return UINT64_MAX;
+  uint64_t room = UINT64_MAX;
+  char line[PATH_MAX], limit[2 * PATH_MAX], usage[2 * PATH_MAX];
+  while (fgets(line, sizeof line, file)) {
+    line[strcspn(line, "\n")] = 0;
+    char *v1 = strstr(line, ":memory:");
+    char *path = v1 ? v1 + 8 : strncmp(line, "0::", 3) == 0 ? line + 3 : NULL;
+    if (!path) continue;
+    const char *root = v1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
+    snprintf(limit, sizeof limit, "%s%s/%s", root, path, v1 ? "memory.limit_in_bytes" : "memory.max");
+    snprintf(usage, sizeof usage, "%s%s/%s", root, path, v1 ? "memory.usage_in_bytes" : "memory.current");
+    uint64_t most = read_number(limit, NULL, UINT64_MAX), used = read_number(usage, NULL, 0);
+    if (most != UINT64_MAX && most < (UINT64_C(1) << 60) && most - (used < most ? used : most) < room)
+      room = most - (used < most ? used : most);
+  }
+  fclose(file);
+  return room;
+}
+
+uint64_t shmx_os_memory_available(void) {
+  uint64_t machine = read_number("/proc/meminfo", "MemAvailable:", UINT64_MAX >> 10);
+  machine = machine > UINT64_MAX >> 10 ? UINT64_MAX : machine << 10;
+  uint64_t group = cgroup_room();
+  return group < machine ? group : machine;
+}
+
+/* A word in a page that the kernel wipes in forked children: 1 in the process that asked first, 0 in its children. */
+bool shmx_os_forked(void) {
+  static volatile uint32_t *word;
+  if (word) return *word == 0;
+  void *page = mmap(NULL, shmx_os_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED || madvise(page, shmx_os_page_size(), MADV_WIPEONFORK) < 0) return false;
+  word = page;
+  *word = 1;
+  return false;
+}
+
+static struct timespec timespec_of(int64_t ns) {
+  return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+int shmx_os_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline) {
+  struct timespec until = timespec_of(deadline < 0 ? 0 : deadline);
+  /* FUTEX_WAIT_BITSET takes an absolute monotonic time, FUTEX_WAIT a relative one. */
+  long r =
+      syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, deadline < 0 ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+  return r < 0 ? -errno : 0;
+}
+
+void shmx_os_futex_wake(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
+
+int shmx_os_eventfd(void) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return fd < 0 ? -errno : shmx_os_above_standard(fd);
+}
+
+void shmx_os_eventfd_ring(int fd) {
+  uint64_t one = 1;
+  /* EAGAIN means that the count is at its limit, so the reader has a reason to wake already. */
+  while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+void shmx_os_eventfd_clear(int fd) {
+  uint64_t count;
+  while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
+  }
+}
+
+int64_t shmx_os_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+unsigned shmx_os_cpus(void) {
+  cpu_set_t *set = CPU_ALLOC(4096);
+  if (!set) return 1;
+  size_t size = CPU_ALLOC_SIZE(4096);
+  int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 1;
+  CPU_FREE(set);
+  return count < 1 ? 1 : (unsigned)count;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only system calls of the project: memory objects, futexes, processes, sockets with descriptors, clocks.
+ *
+ * Mechanism without policy: each function does one thing and returns 0, a non-negative result, or -errno. Interrupted
+ * calls are repeated except where waiting is the point. Calls that tests want to make fail go through shmx_syscalls,
+ * which a test may overwrite; everything opened here is close-on-exec.
+ */
+#ifndef SHMX_OS_OS_H
+#define SHMX_OS_OS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+struct shmx_syscalls {
+  int (*memfd_create)(const char *name, unsigned flags);
+  int (*ftruncate)(int fd, off_t size);
+  int (*fallocate)(int fd, int mode, off_t offset, off_t size);
+  void *(*mmap)(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+  ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
+  ssize_t (*recvmsg)(int fd, struct msghdr *message, int flags);
+  pid_t (*fork)(void);
+};
+extern struct shmx_syscalls shmx_syscalls;
+
+/* --- memory --- */
+
+/* A memory object of `size` bytes, sealed against shrinking and growing, and against execution where the kernel can.
+ * Returns its descriptor. */
+int shmx_os_memfd(const char *name, uint64_t size);
+
+/* 0 when `fd` is a memory object of exactly `size` bytes that cannot shrink; -EPROTO for anything else. */
+int shmx_os_memfd_check(int fd, uint64_t size);
+
+int shmx_os_map(int fd, uint64_t size, void **out); /* shared, readable and writable */
+void shmx_os_unmap(void *base, uint64_t size);
+int shmx_os_reserve(int fd, uint64_t offset, uint64_t size); /* so that touching the pages cannot fail */
+int shmx_os_punch(int fd, uint64_t offset, uint64_t size);   /* gives whole pages back; they read as zero */
+int shmx_os_punch_mapped(void *base, uint64_t size);         /* the same without the descriptor */
+int shmx_os_keep_from_children(void *base, uint64_t size);   /* not there after fork */
+uint64_t shmx_os_page_size(void);
+/* Bytes that can be had now: what the machine has available, or less where a cgroup (v1 or v2) says so. */
+uint64_t shmx_os_memory_available(void);
+
+/* True in a child that was forked from a process after its first call of this function. */
+bool shmx_os_forked(void);
+
+/* --- waking --- */
+
+/* Sleeps while *word == expected, at most until `deadline` (shmx_os_now, < 0: no limit). 0, -EAGAIN, -EINTR, -ETIMEDOUT. */
+int shmx_os_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
+void shmx_os_futex_wake(_Atomic uint32_t *word);
+int shmx_os_eventfd(void); /* non-blocking */
+void shmx_os_eventfd_ring(int fd);
+void shmx_os_eventfd_clear(int fd);
+
+/* Moves a new descriptor (or passes a negative number on) above 0, 1 and 2: where a standard stream is closed, what is
+ * opened next takes its number, and a print would go into it. Returns the descriptor or -errno. */
+int shmx_os_above_standard(int fd);
+
+/* A breath in a loop that looks at memory again and again. */
+static inline void shmx_os_pause(void) {
+#if defined __x86_64__ || defined __i386__
+  __builtin_ia32_pause();
+#elif defined __aarch64__
+  __asm__ volatile("yield");
+#endif
+}
+
+/* --- time and machine --- */
+
+int64_t shmx_os_now(void);   /* monotonic, nanoseconds */
+unsigned shmx_os_cpus(void); /* that this process may use, at least 1 */
+
+/* --- processes --- */
+
+int shmx_os_pidfd(pid_t pid);
+int shmx_os_pidfd_kill(int pidfd, int signal);
+/* Waits for the end of a child and reaps it, unless that has been done. */
+void shmx_os_reap(pid_t pid);
+/* Starts `path` as a fresh process whose descriptors 3, 4, ... are `fds` and which has no other of ours but 0, 1, 2. */
+int shmx_os_spawn(const char *path, char *const argv[], const int *fds, int nfds, pid_t *pid);
+/* Closes every descriptor from `first` up, except those in the sorted list `keep`. */
+void shmx_os_close_all(int first, const int *keep, int nkeep);
+void shmx_os_close_on_exec(int fd);
+int shmx_os_pipe(int ends[2]); /* to read from without waiting, and to write to */
+int shmx_os_directory(void);   /* a descriptor of the working directory */
+/* Raises the soft limit of open files to the hard one; *before is what it was. */
+int shmx_os_raise_files(uint64_t *before);
+void shmx_os_restore_files(uint64_t soft);
+/* In a forked child: leads a process group of its own that dies with `parent`, has default signals and none blocked, and
+ * no descriptor but 0, 1, 2 and the sorted list `keep`. -ESRCH when the parent is gone already. */
+int shmx_os_settle_child(pid_t parent, const int *keep, int nkeep);
+/* A process without terminal that inherits its descendants' orphans; its standard input is /dev/null, and writing where
+ * nobody reads is an error like others. */
+int shmx_os_settle_supervisor(void);
+/* A descriptor that becomes readable when children change; SIGCHLD is blocked from now on. */
+int shmx_os_child_events(void);
+/* The next change of a child: its pid, or 0 when there is none. *change: 'x' ended (*status as waitpid gives it), 's'
+ * stopped, 'c' continued. It is told again until shmx_os_take_child, so that a process that has ended keeps its number. */
+pid_t shmx_os_next_child(char *change, int *status);
+void shmx_os_take_child(pid_t pid, char change);
+/* Kills every process of a session whose leader is dead. */
+void shmx_os_kill_session(pid_t session);
+/* Kills every child process of ours whose pid `known` does not claim: what a dead worker left behind. */
+void shmx_os_kill_strangers(bool (*known)(void *context, pid_t pid), void *context);
+
+/* --- sockets --- */
+
+int shmx_os_socketpair(int ends[2]); /* SOCK_SEQPACKET */
+/* Sends one record with `nfds` descriptors (at most SHMX_OS_FDS). Never blocks with `wait` false. 0 or -errno. */
+int shmx_os_send(int fd, const void *bytes, size_t size, const int *fds, int nfds, bool wait);
+/* Receives one record of at most `size` bytes; *nfds in: room in `fds`, out: descriptors received. Returns the record's
+ * bytes; 0: end of file; -EAGAIN: nothing there (wait false); -EMSGSIZE: bytes or descriptors were cut off or too many
+ * (those that came are closed). A reset connection is read on to its end. */
+ssize_t shmx_os_receive(int fd, void *bytes, size_t size, int *fds, int *nfds, bool wait);
+enum { SHMX_OS_FDS = 4 };
+
+/* Waits until `fd` (or `other`, -1: none) is readable. A bit mask of which (1, 2), 0 on time-out, -EINTR. */
+int shmx_os_poll(int fd, int other, int64_t deadline);
+
+#endif

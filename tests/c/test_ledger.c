@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ledger, one behaviour at a time: the handover, arguments, disorder between rings, deaths, orphaned chunks. What
+ * it refuses is test_ledger_limits.c's, random orders are sim_ledger.c's.
+ */
+#include "ledger_kit.h"
+
+/* -- The handover -------------------------------------------------------------------------------------------------- */
+
+static void handover(void) {
+  start();
+  CHECK(notify(W, W, 1) == 0);
+  CHECK(stats().bytes == 100 && stats().transit_bytes == 100);
+  CHECK(release(W, W, 1) == 0);
+  pass();
+  CHECK(no_note(W) && live() == 1); /* in transit */
+  CHECK(hold(MAIN, W, W, 1) == 0);
+  CHECK(stats().transit_bytes == 0);
+  pass();
+  CHECK(no_note(W));
+  CHECK(release(MAIN, W, 1) == 0);
+  CHECK(shmx_ledger_wants_pass(ledger) && no_note(W));
+  pass();
+  CHECK(freed(W, 1) && live() == 0);
+  finish();
+}
+
+static void handover_in_any_order(void) {
+  start();
+  CHECK(hold(MAIN, W, W, 1) == 0);
+  CHECK(release(MAIN, W, 1) == 0); /* all of main's messages before any of the giver's */
+  pass();
+  CHECK(live() == 1 && stats().bytes == 0);
+  CHECK(notify(W, W, 1) == 0);
+  CHECK(stats().bytes == 100 && stats().transit_bytes == 0);
+  pass();
+  CHECK(no_note(W));
+  CHECK(release(W, W, 1) == 0);
+  pass();
+  CHECK(freed(W, 1));
+  finish();
+}
+
+static void same_segment_twice(void) {
+  start();
+  CHECK(notify(W, W, 1) == 0);
+  CHECK(notify(W, W, 1) == 0);
+  CHECK(release(W, W, 1) == 0);
+  CHECK(hold(MAIN, W, W, 1) == 0);
+  CHECK(release(MAIN, W, 1) == 0);
+  pass();
+  CHECK(no_note(W)); /* the second is in transit */
+  CHECK(discard(W, W, 1) == 0);
+  pass();
+  CHECK(freed(W, 1));
+  finish();
+}
+
+static void notify_taken_back(void) {
+  start();
+  CHECK(say(W, SHMX_MSG_DISCARD, W, W, 1) == -EPROTO && say(V, SHMX_MSG_DISCARD, V, W, 1) == -EPROTO);
+  CHECK(notify(W, W, 1) == 0);
+  CHECK(discard(W, W, 1) == 0);                  /* main answers the second, */
+  CHECK(say(W, SHMX_MSG_DISCARD, W, W, 1) == 0); /* the first was not committed, */
+  CHECK(notify(W, W, 1) == 0);                   /* and all of it is read in this order */
+  CHECK(release(W, W, 1) == 0);
+  CHECK(say(W, SHMX_MSG_DISCARD, W, W, 1) == -EPROTO);
+  pass();
+  CHECK(freed(W, 1));
+  finish();
+}
+
+static void hold_is_idempotent(void) {
+  start();
+  CHECK(notify(W, W, 1) == 0 && notify(W, W, 1) == 0);
+  CHECK(hold(MAIN, W, W, 1) == 0 && hold(MAIN, W, W, 1) == 0);
+  CHECK(release(W, W, 1) == 0 && release(MAIN, W, 1) == 0);
+  pass();
+  CHECK(freed(W, 1));
+  finish();
+}
+
+static void freed_after_a_full_pass_only(void) {
+  start();
+  CHECK(notify(W, W, 1) == 0 && hold(MAIN, W, W, 1) == 0 && release(W, W, 1) == 0);
+  shmx_ledger_pass_begin(ledger);
+  CHECK(release(MAIN, W, 1) == 0); /* in the middle of the pass */
+  shmx_ledger_pass_end(ledger);
+  CHECK(no_note(W) && shmx_ledger_wants_pass(ledger));
+  shmx_ledger_pass_end(ledger); /* an end without a beginning is not a pass */
+  CHECK(no_note(W));
+  pass();
+  CHECK(freed(W, 1));
+  finish();
+}
+
+static void held_again_within_the_pass(void) {
+  start();
+  CHECK(task_hold(MAIN, 1) == 0 && release(MAIN, MAIN, 1) == 0 && task_drop(MAIN, 1) == 0);
+  shmx_ledger_pass_begin(ledger);
+  CHECK(hold(W, 0, MAIN, 1) == 0);
+  shmx_ledger_pass_end(ledger);
+  CHECK(no_note(MAIN) && live() == 1);
+  CHECK(release(W, MAIN, 1) == 0);
+  shmx_ledger_pass_begin(ledger);
+  CHECK(hold(V, 0, MAIN, 1) == 0 && release(V, MAIN, 1) == 0); /* held and dropped: it takes another pass */
+  shmx_ledger_pass_end(ledger);
+  CHECK(no_note(MAIN) && live() == 1);
+  pass();
+  CHECK(freed(MAIN, 1));
+  finish();
+}
+
+/* -- Arguments ----------------------------------------------------------------------------------------------------- */
+
+static void argument(void) {
+  start();
+  CHECK(task_hold(MAIN, 1) == 0 && task_hold(MAIN, 1) == 0); /* two tasks */
+  CHECK(release(MAIN, MAIN, 1) == 0);
+  CHECK(hold(W, 0, MAIN, 1) == 0);
+  CHECK(task_drop(MAIN, 1) == 0 && task_drop(MAIN, 1) == 0);
+  pass();
+  CHECK(no_note(MAIN));
+  CHECK(release(W, MAIN, 1) == 0);
+  pass();
+  CHECK(freed(MAIN, 1));
+  finish();
+}
+
+static void argument_read_before_its_task(void) {
+  start();
+  CHECK(hold(W, 0, MAIN, 1) == 0);
+  CHECK(release(W, MAIN, 1) == 0);
+  shmx_ledger_pass_begin(ledger);
+  CHECK(task_hold(MAIN, 1) == 0);
+  shmx_ledger_pass_end(ledger);
+  CHECK(live() == 1 && no_note(MAIN));
+  CHECK(task_drop(MAIN, 1) == 0 && release(MAIN, MAIN, 1) == 0);
+  pass();
+  CHECK(freed(MAIN, 1));
+  finish();
+}
+
+static void worker_to_worker(void) {
+  start();
+  CHECK(notify(W, W, 1) == 0 && release(W, W, 1) == 0);
+  CHECK(hold(MAIN, W, W, 1) == 0 && task_hold(W, 1) == 0 && release(MAIN, W, 1) == 0);
+  CHECK(hold(V, 0, W, 1) == 0);
+  CHECK(notify(V, W, 1) == 0); /* and back to main as V's result */
+  CHECK(task_drop(W, 1) == 0 && release(V, W, 1) == 0);
+  pass();
+  CHECK(no_note(W) && live() == 1);
+  CHECK(hold(MAIN, V, W, 1) == 0 && release(MAIN, W, 1) == 0);
+  pass();
+  CHECK(freed(W, 1));
+  finish();
+}
+
+enum { WORKERS = 300 };
+
+static void join_and_hold(void) {
+  for (uint32_t i = 0; i < WORKERS; i++) {
+    CHECK(shmx_ledger_join(ledger, 10 + i) == 0);
+    CHECK(hold(10 + i, 0, MAIN, 1) == 0);
+  }
+}
+
+static void many_holders(void) {
+  start();
+  uint32_t peers[WORKERS + 2];
+  CHECK(task_hold(MAIN, 1) == 0);
+  join_and_hold();
+  CHECK(shmx_ledger_holders(ledger, shmx_id_make(MAIN, 1), peers, 2) == WORKERS + 2);
+  CHECK(shmx_ledger_holders(ledger, shmx_id_make(MAIN, 1), peers, WORKERS + 2) == WORKERS + 2);
+  CHECK(peers[0] == MAIN && peers[WORKERS + 1] == SHMX_PEER_NONE);
+  CHECK(release(MAIN, MAIN, 1) == 0 && task_drop(MAIN, 1) == 0);
+  for (uint32_t i = 0; i < WORKERS; i++) {
+    pass();
+    CHECK(no_note(MAIN));
+    if (i % 2) {
+      shmx_ledger_died(ledger, 10 + i);
+    } else {
+      CHECK(release(10 + i, MAIN, 1) == 0);
+    }
+  }
+  pass();
+  CHECK(freed(MAIN, 1));
+  CHECK(shmx_ledger_holders(ledger, shmx_id_make(MAIN, 1), peers, 2) == 0);
+  finish();
+}
+
+/* -- Deaths -------------------------------------------------------------------------------------------------------- */
+
+static void given_outlives_the_giver(void) {
+  start();
+  CHECK(shmx_ledger_chunk(ledger, W, shmx_id_make(W, 1), 1 << 20) == 0);
+  CHECK(notify(W, W, 1) == 0);
+  shmx_ledger_died(ledger, W);
+  pass();
+  CHECK(live() == 1 && stats().orphan_bytes == 100 && stats().transit_bytes == 100);
+  CHECK(hold(MAIN, W, W, 1) == 0);
+  CHECK(read_to_end(W) == 0);
+  pass();
+  CHECK(live() == 1);
+  CHECK(release(MAIN, W, 1) == 0);
+  pass();
+  CHECK(live() == 0 && closed(shmx_id_make(W, 1)));
+  finish();
+}
+
+static void read_to_end_clears_transit(void) {
+  start();
+  CHECK(shmx_ledger_chunk(ledger, W, shmx_id_make(W, 1), 1 << 20) == 0);
+  CHECK(notify(W, W, 1) == 0); /* dies before it commits */
+  shmx_ledger_died(ledger, W);
+  CHECK(read_to_end(W) == 0);
+  pass();
+  CHECK(live() == 0 && closed(shmx_id_make(W, 1)));
+  finish();
+}
+
+static void read_to_end_before_the_drain(void) {
+  start();
+  CHECK(read_to_end(W) == 0);
+  CHECK(read_to_end(W) == -EPROTO);
+  CHECK(notify(W, W, 1) == 0); /* read later, and nobody will answer */
+  pass();
+  CHECK(live() == 1);
+  shmx_ledger_died(ledger, W);
+  pass();
+  CHECK(live() == 0);
+  CHECK(read_to_end(W) == -EPROTO && hold(MAIN, W, W, 1) == -EPROTO); /* forgotten */
+  finish();
+}
+
+static void live_and_die(uint32_t peer) {
+  uint64_t chunk = shmx_id_make(peer, 1);
+  CHECK(shmx_ledger_join(ledger, peer) == 0);
+  CHECK(hold(peer, 0, W, 1) == 0 && notify(peer, peer, 1) == 0);
+  CHECK(shmx_ledger_chunk(ledger, peer, chunk, 1 << 20) == 0 && shmx_ledger_map(ledger, MAIN, chunk) == 0);
+  shmx_ledger_died(ledger, peer);
+  CHECK(read_to_end(peer) == 0);
+  pass();
+  CHECK(closed(chunk) && no_chore() && noted(MAIN, SHMX_NOTE_DROP_CHUNK, chunk));
+}
+
+static void dead_peers_are_forgotten(void) {
+  start();
+  CHECK(notify(W, W, 1) == 0 && hold(MAIN, W, W, 1) == 0 && release(W, W, 1) == 0);
+  size_t before = 0;
+  for (uint32_t peer = 10; peer < 20000; peer++) {
+    live_and_die(peer);
+    if (peer == 1000) before = stats().heap_bytes;
+  }
+  CHECK(stats().heap_bytes <= before);
+  CHECK(release(MAIN, W, 1) == 0);
+  pass();
+  CHECK(freed(W, 1));
+  finish();
+}
+
+static void notes_die_with_their_peer(void) {
+  start();
+  uint64_t chunk = shmx_id_make(W, 1);
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, 1 << 20) == 0);
+  CHECK(shmx_ledger_map(ledger, V, chunk) == 0 && shmx_ledger_map(ledger, MAIN, chunk) == 0);
+  size_t before = stats().heap_bytes;
+  for (uint64_t i = 1; i <= 2000; i++) CHECK(notify(W, W, i) == 0 && discard(W, W, i) == 0 && release(W, W, i) == 0);
+  pass();
+  CHECK(noted(W, SHMX_NOTE_FREE, shmx_id_make(W, 1)));
+  shmx_ledger_died(ledger, W);
+  CHECK(no_note(W));
+  CHECK(closed(chunk) && no_chore());
+  shmx_ledger_died(ledger, V);
+  CHECK(no_note(V) && noted(MAIN, SHMX_NOTE_DROP_CHUNK, chunk) && no_note(MAIN));
+  CHECK(stats().heap_bytes < before + 32768);
+  finish();
+}
+
+static void main_dies(void) {
+  start();
+  CHECK(shmx_ledger_chunk(ledger, MAIN, shmx_id_make(MAIN, 1), 1 << 20) == 0);
+  CHECK(task_hold(MAIN, 1) == 0 && hold(W, 0, MAIN, 1) == 0);
+  CHECK(notify(V, V, 1) == 0 && release(V, V, 1) == 0);
+  shmx_ledger_died(ledger, MAIN);
+  pass();
+  CHECK(freed(V, 1) && live() == 1);
+  CHECK(notify(V, V, 2) == 0 && release(V, V, 2) == 0); /* nobody will read it */
+  pass();
+  CHECK(freed(V, 2));
+  shmx_ledger_died(ledger, V);
+  shmx_ledger_died(ledger, W);
+  pass();
+  CHECK(closed(shmx_id_make(MAIN, 1)) && no_chore() && stats().chunks == 0);
+  finish();
+}
+
+/* -- Chunks -------------------------------------------------------------------------------------------------------- */
+
+/* Three segments in eight pages: a and b share page 1, c has pages 4 and 5 alone. */
+static uint64_t orphan_of_three(void) {
+  uint64_t chunk = shmx_id_make(W, 1);
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, 8 * PAGE) == 0);
+  CHECK(shmx_ledger_map(ledger, MAIN, chunk) == 0 && shmx_ledger_map(ledger, MAIN, chunk) == 0);
+  CHECK(place(W, shmx_id_make(W, 3), chunk, 4 * PAGE, 2 * PAGE) == 0);
+  CHECK(place(W, shmx_id_make(W, 1), chunk, 0, PAGE + 100) == 0);
+  CHECK(place(W, shmx_id_make(W, 2), chunk, PAGE + 128, 100) == 0);
+  for (uint64_t i = 1; i <= 3; i++) CHECK(hold(MAIN, W, W, i) == 0);
+  shmx_ledger_died(ledger, W);
+  CHECK(read_to_end(W) == 0);
+  return chunk;
+}
+
+static void drop(uint64_t serial) {
+  CHECK(release(MAIN, W, serial) == 0);
+  pass();
+}
+
+static void orphans_give_pages_back(void) {
+  start();
+  uint64_t chunk = orphan_of_three();
+  CHECK(punched(chunk, 2 * PAGE, 2 * PAGE)); /* what no segment covers, at once */
+  CHECK(punched(chunk, 6 * PAGE, 2 * PAGE) && no_chore());
+  drop(1);
+  CHECK(punched(chunk, 0, PAGE) && no_chore()); /* page 1 is b's too */
+  drop(2);
+  CHECK(punched(chunk, PAGE, PAGE) && no_chore());
+  CHECK(no_note(MAIN));
+  drop(3);
+  CHECK(closed(chunk) && no_chore()); /* instead of a punch */
+  CHECK(noted(MAIN, SHMX_NOTE_DROP_CHUNK, chunk) && no_note(MAIN));
+  CHECK(shmx_ledger_map(ledger, MAIN, chunk) == -ENOENT);
+  finish();
+}
+
+static void orphan_swept_while_it_shrinks(void) {
+  start();
+  uint64_t chunk = orphan_of_three();
+  CHECK(punched(chunk, 2 * PAGE, 2 * PAGE));
+  CHECK(release(MAIN, W, 3) == 0 && release(MAIN, W, 1) == 0);
+  pass();
+  CHECK(punched(chunk, 4 * PAGE, 2 * PAGE) && punched(chunk, 0, PAGE));
+  CHECK(punched(chunk, 6 * PAGE, 2 * PAGE) && no_chore());
+  drop(2);
+  CHECK(closed(chunk) && no_chore());
+  finish();
+}
+
+/* The segment that the sweep would meet next goes, and its entry is used for another. */
+static void orphan_swept_past_a_freed_segment(void) {
+  start();
+  uint64_t chunk = shmx_id_make(W, 1);
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, 8 * PAGE) == 0);
+  for (uint64_t i = 1; i <= 3; i++) {
+    CHECK(place(W, shmx_id_make(W, i), chunk, (uint32_t)(2 * i - 2) * PAGE, PAGE) == 0);
+    CHECK(hold(MAIN, W, W, i) == 0);
+  }
+  shmx_ledger_died(ledger, W);
+  CHECK(read_to_end(W) == 0);
+  CHECK(punched(chunk, PAGE, PAGE));
+  drop(3);
+  CHECK(punched(chunk, 4 * PAGE, PAGE));
+  CHECK(place(V, shmx_id_make(V, 1), shmx_id_make(V, 1), 5 * PAGE, PAGE) == 0);
+  CHECK(punched(chunk, 3 * PAGE, 5 * PAGE) && no_chore());
+  drop(2);
+  CHECK(punched(chunk, 2 * PAGE, PAGE) && no_chore());
+  drop(1);
+  CHECK(closed(chunk) && no_chore());
+  shmx_ledger_destroy(ledger);
+}
+
+static void orphan_emptied_in_one_pass(void) {
+  start();
+  uint64_t chunk = orphan_of_three();
+  for (uint64_t i = 1; i <= 3; i++) CHECK(release(MAIN, W, i) == 0);
+  pass();
+  CHECK(closed(chunk) && no_chore()); /* no punches in what is closed anyway */
+  finish();
+}
+
+static void chunk_announced_late(void) {
+  start();
+  uint64_t chunk = shmx_id_make(W, 1);
+  CHECK(notify(W, W, 1) == 0);
+  CHECK(shmx_ledger_map(ledger, MAIN, chunk) == -ENOENT);
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, 200) == -EPROTO); /* the segment ends at 228 */
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, 228) == 0);
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, 228) == -EPROTO);
+  CHECK(shmx_ledger_map(ledger, MAIN, chunk) == 0);
+  CHECK(notify(W, W, 2) == -EPROTO);
+  CHECK(release(W, W, 1) == 0 && discard(W, W, 1) == 0);
+  pass();
+  CHECK(freed(W, 1));
+  finish();
+}
+
+static void chunk_never_announced(void) {
+  start();
+  CHECK(notify(V, V, 1) == 0);
+  shmx_ledger_died(ledger, V); /* there is nothing to punch or to close */
+  CHECK(no_chore());
+  CHECK(read_to_end(V) == 0);
+  pass();
+  CHECK(no_chore() && live() == 0 && stats().chunks == 0);
+  finish();
+}
+
+static void chunk_goes(void) {
+  start();
+  uint64_t chunk = shmx_id_make(W, 1);
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, 1 << 20) == 0);
+  CHECK(shmx_ledger_map(ledger, MAIN, chunk) == 0 && shmx_ledger_map(ledger, V, chunk) == 0);
+  CHECK(notify(W, W, 1) == 0);
+  CHECK(chunk_gone(W, chunk) == -EPROTO && chunk_gone(V, chunk) == -EPROTO);
+  CHECK(release(W, W, 1) == 0 && discard(W, W, 1) == 0);
+  pass();
+  CHECK(freed(W, 1));
+  CHECK(chunk_gone(W, chunk) == 0);
+  CHECK(chunk_gone(W, chunk) == -EPROTO && notify(W, W, 2) == -EPROTO);
+  CHECK(noted(MAIN, SHMX_NOTE_DROP_CHUNK, chunk) && noted(V, SHMX_NOTE_DROP_CHUNK, chunk) && no_note(W));
+  CHECK(closed(chunk) && no_chore() && stats().chunks == 0);
+  finish();
+}
+
+static void chunk_goes_before_it_is_announced(void) {
+  start();
+  uint64_t chunk = shmx_id_make(W, 1);
+  CHECK(chunk_gone(W, chunk) == 0); /* the ring was faster than the socket */
+  CHECK(no_chore());
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, 1 << 20) == 0);
+  CHECK(closed(chunk) && no_chore() && stats().chunks == 0);
+  CHECK(chunk_gone(W, shmx_id_make(W, 2)) == 0);
+  shmx_ledger_died(ledger, W);
+  CHECK(no_chore() && stats().chunks == 0);
+  finish();
+}
+
+static void pages_beyond_four_gigabytes(void) {
+  start();
+  uint64_t chunk = shmx_id_make(W, 1), top = UINT32_MAX - UINT32_MAX % PAGE;
+  CHECK(shmx_ledger_chunk(ledger, W, chunk, top + 4 * PAGE) == 0);
+  CHECK(place(W, shmx_id_make(W, 1), chunk, (uint32_t)top, 100) == 0);
+  CHECK(place(W, shmx_id_make(W, 2), chunk, (uint32_t)top + 128, 2 * PAGE) == 0);
+  CHECK(hold(MAIN, W, W, 1) == 0 && hold(MAIN, W, W, 2) == 0);
+  shmx_ledger_died(ledger, W);
+  CHECK(punched(chunk, 0, top) && punched(chunk, top + 3 * PAGE, PAGE) && no_chore());
+  drop(2);
+  CHECK(punched(chunk, top + PAGE, 2 * PAGE) && no_chore());
+  CHECK(read_to_end(W) == 0);
+  drop(1);
+  CHECK(closed(chunk));
+  finish();
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"handover", handover},
+      {"handover_in_any_order", handover_in_any_order},
+      {"same_segment_twice", same_segment_twice},
+      {"notify_taken_back", notify_taken_back},
+      {"hold_is_idempotent", hold_is_idempotent},
+      {"freed_after_a_full_pass_only", freed_after_a_full_pass_only},
+      {"held_again_within_the_pass", held_again_within_the_pass},
+      {"argument", argument},
+      {"argument_read_before_its_task", argument_read_before_its_task},
+      {"worker_to_worker", worker_to_worker},
+      {"many_holders", many_holders},
+      {"given_outlives_the_giver", given_outlives_the_giver},
+      {"read_to_end_clears_transit", read_to_end_clears_transit},
+      {"read_to_end_before_the_drain", read_to_end_before_the_drain},
+      {"dead_peers_are_forgotten", dead_peers_are_forgotten},
+      {"notes_die_with_their_peer", notes_die_with_their_peer},
+      {"main_dies", main_dies},
+      {"orphans_give_pages_back", orphans_give_pages_back},
+      {"orphan_swept_while_it_shrinks", orphan_swept_while_it_shrinks},
+      {"orphan_swept_past_a_freed_segment", orphan_swept_past_a_freed_segment},
+      {"orphan_emptied_in_one_pass", orphan_emptied_in_one_pass},
+      {"chunk_announced_late", chunk_announced_late},
+      {"chunk_never_announced", chunk_never_announced},
+      {"chunk_goes", chunk_goes},
+      {"chunk_goes_before_it_is_announced", chunk_goes_before_it_is_announced},
+      {"pages_beyond_four_gigabytes", pages_beyond_four_gigabytes},
+      {NULL, NULL},
+  };
+  return run_tests(tests, argc, argv);
+}

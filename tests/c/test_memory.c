@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process's memory: alone, at its budget, with system calls that fail, and with a supervisor.
+ */
+#include <dirent.h>
+#include <errno.h>
+
+#include "domain_kit.h"
+
+enum { MIB = 1 << 20 };
+
+static struct shmx_memory alone = {.peer = SHMX_PEER_MAIN};
+
+static int alloc(struct shmx_memory *memory, uint64_t size, struct shmx_segment **out) {
+  return shmx_memory_alloc(memory, size, SHMX_ALLOC_ZERO, out);
+}
+
+static bool is_filled(const struct shmx_segment *segment, char byte) {
+  const char *bytes = segment->data;
+  return segment->size == 0 || (bytes[0] == byte && memcmp(bytes, bytes + 1, segment->size - 1) == 0);
+}
+
+/* --- what is left behind --- */
+
+static int open_fds(void) {
+  int count = 0;
+  DIR *dir = opendir("/proc/self/fd");
+  while (readdir(dir)) count++;
+  closedir(dir);
+  return count;
+}
+
+static int mapped_chunks(void) {
+  char line[512];
+  int count = 0;
+  FILE *file = fopen("/proc/self/maps", "r");
+  while (fgets(line, sizeof line, file)) count += strstr(line, "memfd:shmx") != NULL;
+  fclose(file);
+  return count;
+}
+
+/* --- alone --- */
+
+static void segments_are_zeroed_aligned_and_apart(void) {
+  enum { COUNT = 300 };
+  static struct shmx_segment *segments[COUNT];
+  srand(5);
+  for (int round = 0; round < 6; round++) {
+    for (int i = 0; i < COUNT; i++) {
+      if (segments[i] && rand() % 2) {
+        CHECK(is_filled(segments[i], (char)i));
+        shmx_segment_release(segments[i]);
+        segments[i] = NULL;
+      }
+      if (segments[i]) continue;
+      uint64_t size = i % 50 == 0 ? 5 * MIB + (uint64_t)i : (uint64_t)rand() % 30000;
+      CHECK(alloc(&alone, size, &segments[i]) == 0 && segments[i]->size == size && segments[i]->data);
+      CHECK((uintptr_t)segments[i]->data % 64 == 0 && is_filled(segments[i], 0));
+      memset(segments[i]->data, i, size);
+    }
+  }
+  CHECK(shmx_memory_live(&alone) == COUNT);
+  for (int i = 0; i < COUNT; i++) {
+    CHECK(is_filled(segments[i], (char)i));
+    shmx_segment_release(segments[i]);
+  }
+  CHECK(shmx_memory_live(&alone) == 0);
+  shmx_memory_trim(&alone);
+  CHECK(alone.charged == 0 && mapped_chunks() == 0);
+}
+
+static void a_large_segment_is_warm_when_it_is_used_again(void) {
+  struct shmx_segment *segment;
+  CHECK(alloc(&alone, 8 * MIB, &segment) == 0);
+  void *data = segment->data;
+  memset(data, 1, 8 * MIB);
+  shmx_segment_release(segment);
+  CHECK(alloc(&alone, 7 * MIB, &segment) == 0 && segment->data == data && is_filled(segment, 0));
+  shmx_segment_release(segment);
+  CHECK(alloc(&alone, 4 * MIB, &segment) == 0 && segment->data != data); /* too much of it would be wasted */
+  shmx_segment_release(segment);
+}
+
+static void the_budget_refuses_before_anything_is_made(void) {
+  struct shmx_segment *first, *second;
+  shmx_memory_set_budget(&alone, 32 * MIB);
+  CHECK(alloc(&alone, 33 * MIB, &first) == -EFBIG && alloc(&alone, UINT64_MAX, &first) == -EFBIG);
+  CHECK(alloc(&alone, INT64_MAX, &first) == -EFBIG && mapped_chunks() == 0);
+  CHECK(alloc(&alone, 20 * MIB, &first) == 0);
+  CHECK(alloc(&alone, 20 * MIB, &second) == -EDQUOT && alone.charged == 20 * MIB && mapped_chunks() == 1);
+  shmx_segment_release(first);
+  CHECK(alloc(&alone, 30 * MIB, &second) == 0); /* what was only warm makes room */
+  CHECK(alone.charged <= 32 * MIB);
+  shmx_segment_release(second);
+}
+
+/* --- failing system calls --- */
+
+static struct shmx_syscalls real;
+static int countdown, failure;
+
+static bool fails(void) {
+  if (--countdown != 0) return false;
+  errno = failure;
+  return true;
+}
+static int failing_memfd(const char *name, unsigned flags) { return fails() ? -1 : real.memfd_create(name, flags); }
+static int failing_truncate(int fd, off_t size) { return fails() ? -1 : real.ftruncate(fd, size); }
+static int failing_fallocate(int fd, int mode, off_t at, off_t size) {
+  return fails() ? -1 : real.fallocate(fd, mode, at, size);
+}
+static void *failing_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset) {
+  return fails() ? MAP_FAILED : real.mmap(at, size, protection, flags, fd, offset);
+}
+
+static void each_system_call_may_fail(void) {
+  const uint64_t sizes[] = {100, 3 * MIB, 6 * MIB};
+  const int failures[] = {ENOMEM, ENOSPC, EMFILE, EFBIG};
+  real = shmx_syscalls;
+  shmx_syscalls.memfd_create = failing_memfd;
+  shmx_syscalls.ftruncate = failing_truncate;
+  shmx_syscalls.fallocate = failing_fallocate;
+  shmx_syscalls.mmap = failing_mmap;
+  int before = open_fds();
+  for (unsigned n = 0; n < 12; n++) {
+    failure = failures[n % 4];
+    int k = 0, r = -1;
+    while (r < 0) {
+      struct shmx_segment *segment;
+      countdown = ++k;
+      r = alloc(&alone, sizes[n / 4], &segment);
+      if (r == 0) {
+        CHECK(is_filled(segment, 0));
+        shmx_segment_release(segment);
+        shmx_memory_trim(&alone);
+      }
+      CHECK(r == 0 || r == -failure);
+      CHECK(alone.charged == 0 && shmx_memory_live(&alone) == 0);
+      CHECK(open_fds() == before && mapped_chunks() == 0);
+    }
+    CHECK(k >= 4); /* memfd_create, ftruncate, mmap at least */
+  }
+}
+
+/* --- with a supervisor --- */
+
+/* From the worker to main; returns main's reference. */
+static struct shmx_segment *hand_over(int giver, struct shmx_segment *segment) {
+  struct shmx_segment_ref ref;
+  struct shmx_segment *received;
+  CHECK(shmx_memory_notify(kit_memory(giver), segment, SHMX_PEER_MAIN, &ref) == 0);
+  CHECK(shmx_memory_adopt(kit_memory(KIT_MAIN), &ref, &received) == 0);
+  CHECK(received->size == segment->size && received->id == segment->id);
+  return received;
+}
+
+/* The notes that follow from the last releases have come. */
+static void await_freed(struct shmx_memory *memory) {
+  for (int i = 0; memory->awaited > 0; i++) {
+    CHECK(i < 5000);
+    shmx_memory_attend(memory);
+    usleep(1000);
+  }
+}
+
+static void the_bytes_are_used_again_when_nobody_holds_them(void) {
+  struct shmx_memory *worker = kit_memory(KIT_WORKER);
+  kit_open();
+  for (int i = 0; i < 50; i++) {
+    struct shmx_segment *segment, *received;
+    CHECK(alloc(worker, i % 2 ? 10000 : 5 * MIB, &segment) == 0);
+    memset(segment->data, i, segment->size);
+    received = hand_over(KIT_WORKER, segment);
+    shmx_segment_release(segment);
+    CHECK(is_filled(received, (char)i));
+    struct shmx_segment *other;
+    CHECK(alloc(worker, segment->size, &other) == 0);
+    memset(other->data, 99, other->size);
+    CHECK(is_filled(received, (char)i)); /* it did not get the same bytes */
+    shmx_segment_release(other);
+    shmx_segment_release(received);
+    kit_await_segments(0);
+  }
+  CHECK(worker->charged <= 64 * MIB && kit_all_honest());
+  kit_close();
+}
+
+static void what_comes_back_to_its_maker_is_the_same_handle(void) {
+  struct shmx_segment *segment, *received, *back;
+  struct shmx_segment_ref ref;
+  kit_open();
+  CHECK(alloc(kit_memory(KIT_WORKER), 1000, &segment) == 0);
+  received = hand_over(KIT_WORKER, segment);
+  shmx_segment_release(segment);
+  shmx_link_wait_read(&kit.party[KIT_WORKER].link);
+  shmx_memory_settle(kit_memory(KIT_WORKER));
+  CHECK(segment->refs == 0);
+  CHECK(shmx_memory_task_hold(kit_memory(KIT_MAIN), received, &ref) == 0);
+  ref.giver = SHMX_PEER_NONE;
+  CHECK(shmx_memory_adopt(kit_memory(KIT_WORKER), &ref, &back) == 0 && back == segment && back->refs == 1);
+  shmx_memory_task_drop(kit_memory(KIT_MAIN), &ref);
+  shmx_segment_release(received);
+  usleep(20000);
+  shmx_memory_attend(kit_memory(KIT_WORKER));
+  CHECK(kit_stats().segments == 1 && is_filled(back, 0));
+  shmx_segment_release(back);
+  kit_await_segments(0);
+  await_freed(kit_memory(KIT_WORKER));
+  CHECK(kit_all_honest());
+  kit_close();
+}
+
+/* A description alone makes nobody hold the segment, so the supervisor never hears of it. */
+static void what_was_only_described_is_freed_in_silence(void) {
+  struct shmx_segment *segment;
+  struct shmx_segment_ref ref;
+  const char *bytes;
+  kit_open();
+  for (int i = 0; i < 100; i++) {
+    CHECK(alloc(kit_memory(KIT_MAIN), 5000, &segment) == 0);
+    CHECK(shmx_memory_describe(kit_memory(KIT_MAIN), segment, &ref) == 0);
+    memset(segment->data, 7, 5000);
+    CHECK(shmx_memory_look(kit_memory(KIT_WORKER), ref.chunk, ref.offset, ref.size, &bytes) == 0 && bytes[4999] == 7);
+    shmx_segment_release(segment);
+  }
+  kit_await_segments(0);
+  shmx_memory_trim(kit_memory(KIT_MAIN));
+  usleep(20000);
+  CHECK(kit_all_honest() && kit_stats().chunks <= 1);
+  kit_close();
+}
+
+/* More notes than their ring has room for, for a process that sleeps through it. */
+static void a_thousand_releases_are_all_heard_of(void) {
+  enum { COUNT = 3 * SHMX_NOTES };
+  static struct shmx_segment *received[COUNT];
+  struct shmx_segment *segment;
+  kit_open();
+  for (int i = 0; i < COUNT; i++) {
+    CHECK(alloc(kit_memory(KIT_WORKER), 100, &segment) == 0);
+    received[i] = hand_over(KIT_WORKER, segment);
+    shmx_segment_release(segment);
+  }
+  for (int i = 0; i < COUNT; i++) shmx_segment_release(received[i]);
+  kit_await_segments(0);
+  await_freed(kit_memory(KIT_WORKER));
+  CHECK(kit_memory(KIT_WORKER)->segments.count == 0 && kit_all_honest());
+  kit_close();
+}
+
+static void a_gone_chunk_is_unmapped_by_its_mappers(void) {
+  struct shmx_segment *segment, *received;
+  kit_open();
+  CHECK(alloc(kit_memory(KIT_WORKER), 6 * MIB, &segment) == 0);
+  received = hand_over(KIT_WORKER, segment);
+  CHECK(mapped_chunks() == 2);
+  shmx_segment_release(segment);
+  shmx_segment_release(received);
+  kit_await_segments(0);
+  shmx_memory_attend(kit_memory(KIT_WORKER));
+  shmx_memory_trim(kit_memory(KIT_WORKER));
+  for (int i = 0; mapped_chunks() > 0; i++) {
+    CHECK(i < 1000);
+    shmx_memory_attend(kit_memory(KIT_MAIN));
+    usleep(1000);
+  }
+  CHECK(kit_stats().chunks == 0 && kit_memory(KIT_WORKER)->charged == 0);
+  kit_close();
+}
+
+static void what_the_maker_left_outlives_it(void) {
+  struct shmx_segment *segment, *received;
+  kit_open();
+  CHECK(alloc(kit_memory(KIT_WORKER), 100000, &segment) == 0);
+  memset(segment->data, 3, 100000);
+  received = hand_over(KIT_WORKER, segment);
+  kit_bury(KIT_WORKER);
+  CHECK(kit_stats().segments == 1 && is_filled(received, 3));
+  shmx_segment_release(received);
+  kit_await_segments(0);
+  CHECK(kit_all_honest());
+  kit_close();
+}
+
+/* Without its supervisor a process keeps what it has, and hands none of it over. */
+static void leaving_keeps_what_is_in_use(void) {
+  struct shmx_memory *memory = kit_memory(KIT_WORKER), *main = kit_memory(KIT_MAIN);
+  struct shmx_segment *shared, *private, *large, *received, *new;
+  struct shmx_segment_ref ref;
+  kit_open();
+  CHECK(alloc(memory, 1000, &shared) == 0 && alloc(memory, 1000, &private) == 0 && alloc(memory, 5 * MIB, &large) == 0);
+  memset(shared->data, 1, 1000);
+  memset(private->data, 2, 1000);
+  memset(large->data, 3, large->size);
+  received = hand_over(KIT_WORKER, shared);
+  shmx_segment_release(hand_over(KIT_WORKER, large));
+  shmx_memory_leave(memory);
+  shmx_memory_leave(main);
+  CHECK(is_filled(shared, 1) && is_filled(private, 2) && is_filled(large, 3) && is_filled(received, 1));
+  CHECK(shmx_memory_describe(memory, shared, &ref) == -ESTALE &&
+        shmx_memory_describe(memory, private, &ref) == -ESTALE);
+  CHECK(shmx_memory_describe(main, received, &ref) == -ESTALE);
+  CHECK(alloc(memory, 1000, &new) == 0 && new->chunk != shared->chunk &&is_filled(new, 0));
+  struct shmx_segment *all[] = {shared, private, large, received, new};
+  for (int i = 0; i < 5; i++) shmx_segment_release(all[i]);
+  CHECK(shmx_memory_live(memory) == 0 && shmx_memory_live(main) == 0);
+  shmx_memory_trim(memory);
+  CHECK(memory->charged == 0 && mapped_chunks() == 0);
+}
+
+/* The worker waits for memory; it is there when another lets go of its own. */
+static void *release_later(void *segment) {
+  usleep(50000);
+  shmx_segment_release(segment);
+  shmx_memory_trim(kit_memory(KIT_OTHER));
+  return NULL;
+}
+
+static void who_waits_for_memory_gets_what_another_gives_back(void) {
+  struct shmx_segment *first, *second;
+  pthread_t thread;
+  kit_open();
+  atomic_store(&kit.sup.domain->budget, 32 * MIB);
+  CHECK(alloc(kit_memory(KIT_OTHER), 20 * MIB, &first) == 0);
+  CHECK(shmx_memory_alloc_wait(kit_memory(KIT_MAIN), 20 * MIB, 0, &second) == -EDQUOT); /* main is not kept waiting */
+  pthread_create(&thread, NULL, release_later, first);
+  shmx_memory_set_order(kit_memory(KIT_WORKER), 1);
+  CHECK(shmx_memory_alloc_wait(kit_memory(KIT_WORKER), 20 * MIB, 0, &second) == 0);
+  pthread_join(thread, NULL);
+  shmx_segment_release(second);
+  CHECK(shmx_memory_alloc_wait(kit_memory(KIT_WORKER), 33 * MIB, 0, &second) == -EFBIG);
+  kit_close();
+}
+
+static const struct test tests[] = {
+    {"segments_are_zeroed_aligned_and_apart", segments_are_zeroed_aligned_and_apart},
+    {"a_large_segment_is_warm_when_it_is_used_again", a_large_segment_is_warm_when_it_is_used_again},
+    {"the_budget_refuses_before_anything_is_made", the_budget_refuses_before_anything_is_made},
+    {"each_system_call_may_fail", each_system_call_may_fail},
+    {"the_bytes_are_used_again_when_nobody_holds_them", the_bytes_are_used_again_when_nobody_holds_them},
+    {"what_comes_back_to_its_maker_is_the_same_handle", what_comes_back_to_its_maker_is_the_same_handle},
+    {"what_was_only_described_is_freed_in_silence", what_was_only_described_is_freed_in_silence},
+    {"a_thousand_releases_are_all_heard_of", a_thousand_releases_are_all_heard_of},
+    {"a_gone_chunk_is_unmapped_by_its_mappers", a_gone_chunk_is_unmapped_by_its_mappers},
+    {"what_the_maker_left_outlives_it", what_the_maker_left_outlives_it},
+    {"leaving_keeps_what_is_in_use", leaving_keeps_what_is_in_use},
+    {"who_waits_for_memory_gets_what_another_gives_back", who_waits_for_memory_gets_what_another_gives_back},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv) { return run_tests(tests, argc, argv); }

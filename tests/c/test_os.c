@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system calls: what is refused, what is passed on, and that no descriptor is left behind.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include "check.h"
+#include "os/os.h"
+
+static int open_fds(void) {
+  int count = 0;
+  DIR *dir = opendir("/proc/self/fd");
+  while (readdir(dir)) count++;
+  closedir(dir);
+  return count;
+}
+
+/* --- memory objects --- */
+
+static void a_memfd_is_sealed_and_checked(void) {
+  int fd = shmx_os_memfd("shmx", 8192);
+  CHECK(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
+  CHECK(ftruncate(fd, 4096) < 0 && ftruncate(fd, 16384) < 0);
+  CHECK(shmx_os_memfd_check(fd, 8192) == 0);
+  CHECK(shmx_os_memfd_check(fd, 4096) == -EPROTO && shmx_os_memfd_check(fd, 16384) == -EPROTO);
+  CHECK(shmx_os_memfd("shmx", UINT64_MAX) == -EFBIG);
+}
+
+static void the_check_refuses_what_is_not_a_chunk(void) {
+  int fds[2];
+  CHECK(pipe(fds) == 0);
+  CHECK(shmx_os_memfd_check(fds[0], 0) == -EPROTO && shmx_os_memfd_check(fds[1], 0) == -EPROTO);
+  int directory = open("/tmp", O_RDONLY), null = open("/dev/null", O_RDWR);
+  CHECK(shmx_os_memfd_check(directory, 0) == -EPROTO && shmx_os_memfd_check(null, 0) == -EPROTO);
+  int unsealed = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING), never = memfd_create("x", MFD_CLOEXEC);
+  CHECK(ftruncate(unsealed, 4096) == 0 && ftruncate(never, 4096) == 0);
+  CHECK(shmx_os_memfd_check(unsealed, 4096) == -EPROTO && shmx_os_memfd_check(never, 4096) == -EPROTO);
+  CHECK(fcntl(unsealed, F_ADD_SEALS, F_SEAL_GROW) == 0 && shmx_os_memfd_check(unsealed, 4096) == -EPROTO);
+  CHECK(fcntl(unsealed, F_ADD_SEALS, F_SEAL_SHRINK) == 0 && shmx_os_memfd_check(unsealed, 4096) == 0);
+  CHECK(fcntl(unsealed, F_ADD_SEALS, F_SEAL_WRITE) == 0 && shmx_os_memfd_check(unsealed, 4096) == -EPROTO);
+  CHECK(shmx_os_memfd_check(-1, 0) == -EPROTO && shmx_os_memfd_check(999, 0) == -EPROTO);
+}
+
+/* With a standard descriptor closed, what is opened here must not become the new standard output. */
+static void nothing_opened_takes_a_standard_descriptor(void) {
+  int ends[2];
+  close(0);
+  close(1);
+  CHECK(shmx_os_memfd("shmx", 4096) > 2);
+  CHECK(shmx_os_eventfd() > 2 && shmx_os_pidfd(getpid()) > 2);
+  CHECK(shmx_os_socketpair(ends) == 0 && ends[0] > 2 && ends[1] > 2);
+  int sent = dup(2), fd = -1, count = 1;
+  char byte;
+  CHECK(shmx_os_send(ends[0], "x", 1, &sent, 1, false) == 0);
+  close(sent);
+  CHECK(shmx_os_receive(ends[1], &byte, 1, &fd, &count, false) == 1 && count == 1 && fd > 2);
+}
+
+/* --- sockets --- */
+
+static void descriptors_travel_with_a_record(void) {
+  int ends[2];
+  CHECK(shmx_os_socketpair(ends) == 0);
+  const int counts[] = {0, 1, 2, SHMX_OS_FDS};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    int before = open_fds(), n = counts[i], fds[SHMX_OS_FDS], got[SHMX_OS_FDS], room = SHMX_OS_FDS;
+    char text[8];
+    for (int k = 0; k < n; k++) fds[k] = shmx_os_memfd("shmx", 4096 * (uint64_t)(k + 1));
+    CHECK(shmx_os_send(ends[0], "hello", 5, fds, n, false) == 0);
+    for (int k = 0; k < n; k++) close(fds[k]);
+    CHECK(shmx_os_receive(ends[1], text, sizeof text, got, &room, false) == 5 && memcmp(text, "hello", 5) == 0);
+    CHECK(room == n);
+    for (int k = 0; k < n; k++) {
+      CHECK(shmx_os_memfd_check(got[k], 4096 * (uint64_t)(k + 1)) == 0 && (fcntl(got[k], F_GETFD) & FD_CLOEXEC));
+      close(got[k]);
+    }
+    CHECK(open_fds() == before);
+  }
+}
+
+/* A record with as many descriptors as a hostile sender likes. */
+static void send_raw(int fd, size_t size, int nfds) {
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * 253)];
+    struct cmsghdr align;
+  } control = {{0}};
+  char byte = 0;
+  struct iovec part = {&byte, size};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
+  message.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)nfds);
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)nfds);
+  for (int i = 0; i < nfds; i++) memcpy(CMSG_DATA(header) + (size_t)i * sizeof(int), &(int){2}, sizeof(int));
+  CHECK(sendmsg(fd, &message, 0) >= 0);
+}
+
+static void more_descriptors_than_there_is_room_for_are_all_closed(void) {
+  int ends[2], before;
+  CHECK(shmx_os_socketpair(ends) == 0);
+  before = open_fds();
+  const int counts[] = {2, 4, 5, 16, 253};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    int fd = -1, room = 1;
+    char byte;
+    send_raw(ends[0], 1, counts[i]);
+    CHECK(shmx_os_receive(ends[1], &byte, 1, &fd, &room, false) == -EMSGSIZE && room == 0);
+    CHECK(open_fds() == before);
+  }
+  int fds[SHMX_OS_FDS], room = SHMX_OS_FDS;
+  char byte;
+  send_raw(ends[0], 0, 3); /* an empty record looks like the end of file, and brings descriptors all the same */
+  CHECK(shmx_os_receive(ends[1], &byte, 1, fds, &room, false) == -EMSGSIZE && room == 0);
+  CHECK(open_fds() == before);
+  int five[5] = {2, 2, 2, 2, 2};
+  CHECK(shmx_os_send(ends[0], "x", 1, five, 5, false) == -EINVAL);
+}
+
+static void a_record_that_is_too_long_is_refused(void) {
+  int ends[2], none = 0;
+  char bytes[4];
+  CHECK(shmx_os_socketpair(ends) == 0);
+  CHECK(shmx_os_send(ends[0], "0123456789", 10, NULL, 0, false) == 0);
+  CHECK(shmx_os_receive(ends[1], bytes, sizeof bytes, NULL, &none, false) == -EMSGSIZE);
+  CHECK(shmx_os_receive(ends[1], bytes, sizeof bytes, NULL, &none, false) == -EAGAIN);
+}
+
+/* At the limit of open files a record arrives without its descriptors: that is a failure. */
+static void a_descriptor_that_could_not_be_had_is_a_failure(void) {
+  int ends[2], fds[2] = {-1, -1}, room = 2;
+  char byte;
+  CHECK(shmx_os_socketpair(ends) == 0);
+  CHECK(shmx_os_send(ends[0], "x", 1, (int[]){0, 2}, 2, false) == 0);
+  struct rlimit usual;
+  CHECK(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  struct rlimit limit = {(rlim_t)ends[1] + 2, usual.rlim_max};
+  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0); /* room for one */
+  int before = dup(0);
+  close(before);
+  CHECK(shmx_os_receive(ends[1], &byte, 1, fds, &room, false) == -EMSGSIZE && room == 0);
+  CHECK(dup(0) == before);
+  CHECK(setrlimit(RLIMIT_NOFILE, &usual) == 0);
+}
+
+static void what_a_reset_peer_had_sent_is_still_read(void) {
+  int ends[2], none = 0;
+  char byte;
+  CHECK(shmx_os_socketpair(ends) == 0);
+  for (int i = 0; i < 3; i++) CHECK(shmx_os_send(ends[1], &(char){(char)('a' + i)}, 1, NULL, 0, false) == 0);
+  CHECK(shmx_os_send(ends[0], "unread", 6, NULL, 0, false) == 0);
+  close(ends[1]); /* with a record of ours unread: the kernel says ECONNRESET first */
+  for (int i = 0; i < 3; i++) CHECK(shmx_os_receive(ends[0], &byte, 1, NULL, &none, false) == 1 && byte == 'a' + i);
+  CHECK(shmx_os_receive(ends[0], &byte, 1, NULL, &none, false) == 0);
+  CHECK(shmx_os_send(ends[0], "x", 1, NULL, 0, false) == -EPIPE);
+}
+
+static int interruptions;
+static ssize_t interrupted_send(int fd, const struct msghdr *message, int flags) {
+  if (interruptions-- > 0) return errno = EINTR, -1;
+  return sendmsg(fd, message, flags);
+}
+static ssize_t interrupted_receive(int fd, struct msghdr *message, int flags) {
+  if (interruptions-- > 0) return errno = EINTR, -1;
+  return recvmsg(fd, message, flags);
+}
+
+static void interrupted_calls_are_repeated(void) {
+  int ends[2], none = 0;
+  char byte;
+  CHECK(shmx_os_socketpair(ends) == 0);
+  shmx_syscalls.sendmsg = interrupted_send;
+  shmx_syscalls.recvmsg = interrupted_receive;
+  interruptions = 3;
+  CHECK(shmx_os_send(ends[0], "x", 1, NULL, 0, true) == 0);
+  interruptions = 3;
+  CHECK(shmx_os_receive(ends[1], &byte, 1, NULL, &none, true) == 1 && byte == 'x');
+}
+
+/* --- processes --- */
+
+/* The shell says which of its descriptors are open, and what comes out of number 4. */
+static void a_spawned_process_has_exactly_the_descriptors(void) {
+  int out[2], in[2];
+  CHECK(pipe(out) == 0 && pipe(in) == 0);
+  for (int i = 0; i < 5; i++) CHECK(dup(0) >= 0); /* not close-on-exec: must not arrive either */
+  CHECK(write(in[1], "hello\n", 6) == 6);
+  char script[] = "read x <&4; for i in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$i ] && echo $i; done >&3; "
+                  "echo $x >&3";
+  char *argv[] = {(char *)"sh", (char *)"-c", script, NULL};
+  pid_t pid;
+  fflush(NULL);
+  CHECK(shmx_os_spawn("/bin/sh", argv, (int[]){out[1], in[0]}, 2, &pid) == 0);
+  close(out[1]);
+  char text[100] = "";
+  size_t size = 0;
+  for (ssize_t n; (n = read(out[0], text + size, sizeof text - 1 - size)) > 0;) size += (size_t)n;
+  int status;
+  CHECK(waitpid(pid, &status, 0) == pid);
+  CHECK(strstr(text, "hello"));
+  for (const char *line = text; *line >= '0' && *line <= '9'; line += 2) CHECK(*line <= '4');
+  CHECK(strstr(text, "3\n4\nhello"));
+}
+
+static void a_program_that_is_not_there_cannot_be_spawned(void) {
+  int before = open_fds();
+  char *argv[] = {(char *)"none", NULL};
+  pid_t pid;
+  CHECK(shmx_os_spawn("/none/such", argv, (int[]){0, 2}, 2, &pid) == -ENOENT);
+  CHECK(open_fds() == before);
+}
+
+static void all_but_the_kept_are_closed(void) {
+  int fds[10];
+  for (int i = 0; i < 10; i++) fds[i] = dup(2);
+  int keep[] = {fds[1], fds[4], fds[5], fds[9]};
+  shmx_os_close_all(3, keep, 4);
+  for (int i = 0; i < 10; i++) CHECK((fcntl(fds[i], F_GETFD) >= 0) == (i == 1 || i == 4 || i == 5 || i == 9));
+  shmx_os_close_all(3, NULL, 0);
+  CHECK(fcntl(fds[1], F_GETFD) < 0 && fcntl(fds[9], F_GETFD) < 0 && fcntl(2, F_GETFD) >= 0);
+}
+
+static void a_pidfd_tells_of_the_end_and_reaps(void) {
+  pid_t pid = fork();
+  if (pid == 0) {
+    pause();
+    _exit(0);
+  }
+  int fd = shmx_os_pidfd(pid);
+  CHECK(fd >= 0 && shmx_os_poll(fd, -1, 0) == 0);
+  CHECK(shmx_os_pidfd_kill(fd, SIGKILL) == 0);
+  CHECK(shmx_os_poll(fd, -1, shmx_os_now() + 10000000000) == 1);
+  shmx_os_reap(pid);
+  CHECK(waitpid(pid, NULL, WNOHANG) < 0 && errno == ECHILD);
+}
+
+static void a_forked_child_knows_it(void) {
+  CHECK(!shmx_os_forked());
+  pid_t pid = fork();
+  if (pid == 0) _exit(shmx_os_forked() ? 7 : 8);
+  int status;
+  waitpid(pid, &status, 0);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7 && !shmx_os_forked());
+}
+
+static const struct test tests[] = {
+    {"a_memfd_is_sealed_and_checked", a_memfd_is_sealed_and_checked},
+    {"the_check_refuses_what_is_not_a_chunk", the_check_refuses_what_is_not_a_chunk},
+    {"nothing_opened_takes_a_standard_descriptor", nothing_opened_takes_a_standard_descriptor},
+    {"descriptors_travel_with_a_record", descriptors_travel_with_a_record},
+    {"more_descriptors_than_there_is_room_for_are_all_closed", more_descriptors_than_there_is_room_for_are_all_closed},
+    {"a_record_that_is_too_long_is_refused", a_record_that_is_too_long_is_refused},
+    {"a_descriptor_that_could_not_be_had_is_a_failure", a_descriptor_that_could_not_be_had_is_a_failure},
+    {"what_a_reset_peer_had_sent_is_still_read", what_a_reset_peer_had_sent_is_still_read},
+    {"interrupted_calls_are_repeated", interrupted_calls_are_repeated},
+    {"a_spawned_process_has_exactly_the_descriptors", a_spawned_process_has_exactly_the_descriptors},
+    {"a_program_that_is_not_there_cannot_be_spawned", a_program_that_is_not_there_cannot_be_spawned},
+    {"all_but_the_kept_are_closed", all_but_the_kept_are_closed},
+    {"a_pidfd_tells_of_the_end_and_reaps", a_pidfd_tells_of_the_end_and_reaps},
+    {"a_forked_child_knows_it", a_forked_child_knows_it},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv) { return run_tests(tests, argc, argv); }
