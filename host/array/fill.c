@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Filling: with one value, by the size of an element alone; and with an arithmetic sequence. */
+#include <string.h>
+
+#include "array/kernel.h"
+#include "array/loop.h"
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
+
+typedef void fill_row(char *data, int64_t stride, int64_t count, const void *element);
+
+#define FILL(type)                                                                                                     \
+  static void fill_##type(char *data, int64_t stride, int64_t count, const void *element) {                            \
+    type value;                                                                                                        \
+    memcpy(&value, element, sizeof value);                                                                             \
+    if (stride == (int64_t)sizeof(type)) {                                                                             \
+      type *out = (type *)(void *)data;                                                                                \
+      for (int64_t i = 0; i < count; i++) out[i] = value;                                                              \
+    } else {                                                                                                           \
+      for (int64_t i = 0; i < count; i++) *(type *)(void *)(data + i * stride) = value;                                \
+    }                                                                                                                  \
+  }
+FILL(uint8_t)
+FILL(uint16_t)
+FILL(uint32_t)
+FILL(uint64_t)
+
+void shmx_kernel_fill(const struct shmx_view *view, const void *element) {
+  static fill_row *const rows[] = {[1] = fill_uint8_t, [2] = fill_uint16_t, [4] = fill_uint32_t, [8] = fill_uint64_t};
+  fill_row *row = rows[shmx_dtype_size(view->dtype)];
+  struct shmx_loop loop;
+  if (!shmx_loop_start(&loop, view, NULL)) return;
+  do row(loop.data[0], loop.stride[0], loop.count, element);
+  while (shmx_loop_next(&loop));
+}
+
+#define RANGE_INTEGER(constant, tag, type)                                                                             \
+  static void range_##tag(void *data, int64_t count, uint64_t first, uint64_t step) {                                  \
+    type *out = data;                                                                                                  \
+    for (int64_t i = 0; i < count; i++, first += step) out[i] = (type)first;                                           \
+  }
+SHMX_INTEGER_DTYPES(RANGE_INTEGER)
+
+void shmx_kernel_range_integer(enum shmx_dtype dtype, void *data, int64_t count, int64_t first, int64_t step) {
+#define RANGE_CASE(constant, tag, type)                                                                                \
+  case SHMX_##constant: range_##tag(data, count, (uint64_t)first, (uint64_t)step); break;
+  switch (dtype) {
+    SHMX_INTEGER_DTYPES(RANGE_CASE)
+  default: break;
+  }
+}
+
+/* In blocks, because a 32-bit counter converts to double in vector code and a 64-bit one does not. The index is exact,
+ * and so each element has the error of one multiplication and one addition, however long the array. */
+enum { RANGE_BLOCK = 1024 };
+
+#define RANGE_FLOAT(constant, tag, type)                                                                               \
+  static void range_##tag(void *data, int64_t count, double first, double step) {                                      \
+    for (int64_t base = 0; base < count; base += RANGE_BLOCK) {                                                        \
+      type *out = (type *)data + base;                                                                                 \
+      int32_t n = (int32_t)(count - base < RANGE_BLOCK ? count - base : RANGE_BLOCK);                                  \
+      double start = (double)base;                                                                                     \
+      for (int32_t i = 0; i < n; i++) out[i] = (type)(first + (start + i) * step);                                     \
+    }                                                                                                                  \
+  }
+SHMX_FLOAT_DTYPES(RANGE_FLOAT)
+
+void shmx_kernel_range_float(enum shmx_dtype dtype, void *data, int64_t count, double first, double step) {
+  if (dtype == SHMX_F32) {
+    range_f32(data, count, first, step);
+  } else {
+    range_f64(data, count, first, step);
+  }
+}
+
+/* NOLINTEND(bugprone-macro-parentheses) */

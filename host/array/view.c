@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Views: see array/view.h. Arithmetic on sizes that a user or another process chose is checked for overflow. */
+#include "array/view.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Fills in strides for the densest element `unit` bytes apart. A size of 0 counts as 1, so that strides stay exact. */
+static int set_dense(struct shmx_view *view, int64_t unit) {
+  for (int d = view->ndim - 1; d >= 0; d--) {
+    view->strides[d] = unit;
+    if (view->shape[d] > 0 && __builtin_mul_overflow(unit, view->shape[d], &unit)) return -EOVERFLOW;
+  }
+  return 0;
+}
+
+int shmx_view_init(struct shmx_view *view, enum shmx_dtype dtype, int ndim, const int64_t *shape) {
+  if (ndim < 1 || ndim > SHMX_MAX_NDIM) return -EINVAL;
+  memset(view, 0, sizeof *view);
+  view->dtype = dtype;
+  view->ndim = ndim;
+  for (int d = 0; d < ndim; d++) {
+    if (shape[d] < 0) return -EINVAL;
+    view->shape[d] = shape[d];
+  }
+  return set_dense(view, shmx_dtype_size(dtype));
+}
+
+int64_t shmx_view_count(const struct shmx_view *view) {
+  int64_t count = 1;
+  for (int d = 0; d < view->ndim; d++) {
+    if (view->shape[d] == 0) return 0;
+    count *= view->shape[d];
+  }
+  return count;
+}
+
+int64_t shmx_view_nbytes(const struct shmx_view *view) { return shmx_view_count(view) * shmx_dtype_size(view->dtype); }
+
+/* True when the elements in index order are all the same distance apart, which is stored. Dimensions of one element do
+ * not matter, and nothing does when there are no elements. */
+static bool find_unit(const struct shmx_view *view, int64_t *unit) {
+  int64_t expected = 0;
+  bool known = false;
+  *unit = shmx_dtype_size(view->dtype);
+  if (shmx_view_count(view) == 0) return true;
+  for (int d = view->ndim - 1; d >= 0; d--) {
+    if (view->shape[d] == 1) continue;
+    if (known && view->strides[d] != expected) return false;
+    if (!known) *unit = view->strides[d];
+    known = true;
+    expected = view->strides[d] * view->shape[d];
+  }
+  return true;
+}
+
+bool shmx_view_is_contiguous(const struct shmx_view *view) {
+  int64_t unit;
+  return find_unit(view, &unit) && unit == shmx_dtype_size(view->dtype);
+}
+
+void shmx_view_drop(struct shmx_view *view, int axis, int64_t position) {
+  view->data = (char *)view->data + position * view->strides[axis];
+  int rest = view->ndim - axis - 1;
+  memmove(&view->shape[axis], &view->shape[axis + 1], (size_t)rest * sizeof view->shape[0]);
+  memmove(&view->strides[axis], &view->strides[axis + 1], (size_t)rest * sizeof view->strides[0]);
+  view->ndim--;
+}
+
+void shmx_view_slice(struct shmx_view *view, int axis, int64_t first, int64_t count, int64_t step) {
+  if (count > 0) view->data = (char *)view->data + first * view->strides[axis];
+  if (count > 1) view->strides[axis] *= step; /* a step beyond the only element may be too large to multiply */
+  view->shape[axis] = count;
+}
+
+int shmx_view_reshape(struct shmx_view *view, int ndim, const int64_t *shape) {
+  struct shmx_view new;
+  int64_t unit;
+  if (shmx_view_init(&new, view->dtype, ndim, shape) != 0) return -EINVAL;
+  if (shmx_view_count(&new) != shmx_view_count(view)) return -EINVAL;
+  if (!find_unit(view, &unit)) return -ENOTSUP;
+  if (set_dense(&new, unit) != 0) return -EINVAL;
+  new.data = view->data;
+  *view = new;
+  return 0;
+}
+
+/* Adds the bytes that one dimension reaches below and above the first element. */
+static bool extend(int64_t size, int64_t stride, int64_t *low, int64_t *high) {
+  int64_t reach;
+  if (__builtin_mul_overflow(size - 1, stride, &reach)) return false;
+  int64_t *end = reach < 0 ? low : high;
+  return !__builtin_add_overflow(*end, reach, end);
+}
+
+bool shmx_view_within(const struct shmx_view *view, const void *base, uint64_t size) {
+  struct shmx_view dense;
+  if ((unsigned)view->dtype >= SHMX_DTYPE_COUNT) return false;
+  if (shmx_view_init(&dense, view->dtype, view->ndim, view->shape) != 0) return false;
+  int64_t unit = shmx_dtype_size(view->dtype), low = 0, high = unit;
+  uint64_t offset = (uint64_t)((uintptr_t)view->data - (uintptr_t)base);
+  if (size > INT64_MAX || offset > size || (uintptr_t)view->data % (uint64_t)unit != 0) return false;
+  for (int d = 0; d < view->ndim; d++) {
+    if (view->strides[d] % unit != 0) return false;
+  }
+  if (shmx_view_count(view) == 0) return true;
+  for (int d = 0; d < view->ndim; d++) {
+    if (!extend(view->shape[d], view->strides[d], &low, &high)) return false;
+  }
+  return low >= -(int64_t)offset && high <= (int64_t)(size - offset);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* Dtypes, views and kernels, with no Lua and no shared memory. */
+#include <errno.h>
+#include <math.h>
+#include <stddef.h>
+
+#include "array/kernel.h"
+#include "array/loop.h"
+#include "check.h"
+
+/* What a test has made; it is all freed by the end of its process. */
+struct made {
+  _Alignas(max_align_t) struct made *next;
+};
+static struct made *all_made;
+
+static void free_all(void) {
+  for (struct made *next; all_made; all_made = next) {
+    next = all_made->next;
+    free(all_made);
+  }
+}
+
+static struct shmx_view make(enum shmx_dtype dtype, int ndim, const int64_t *shape) {
+  struct shmx_view view;
+  CHECK(shmx_view_init(&view, dtype, ndim, shape) == 0);
+  struct made *made = calloc(1, sizeof *made + (size_t)shmx_view_nbytes(&view) + 1);
+  CHECK(made != NULL);
+  if (!all_made) atexit(free_all);
+  made->next = all_made;
+  all_made = made;
+  view.data = made + 1;
+  return view;
+}
+
+static struct shmx_view vector(enum shmx_dtype dtype, int64_t n) { return make(dtype, 1, &n); }
+
+static void test_dtype_names(void) {
+  for (int i = 0; i < SHMX_DTYPE_COUNT; i++) {
+    const char *name = shmx_dtype_name((enum shmx_dtype)i);
+    enum shmx_dtype found = SHMX_DTYPE_COUNT;
+    CHECK(shmx_dtype_parse(name, strlen(name), &found) && (int)found == i);
+  }
+  enum shmx_dtype none;
+  CHECK(!shmx_dtype_parse("i65", 3, &none));
+  CHECK(!shmx_dtype_parse("i64\0", 4, &none));
+  CHECK(!shmx_dtype_parse("", 0, &none));
+  CHECK(shmx_dtype_size(SHMX_BOOL) == 1 && shmx_dtype_size(SHMX_F64) == 8);
+  CHECK(!strcmp(shmx_dtype_name(SHMX_BOOL), "bool") && !strcmp(shmx_dtype_name(SHMX_F32), "f32"));
+}
+
+static void test_view_sizes_that_overflow_are_refused(void) {
+  struct shmx_view v;
+  CHECK(shmx_view_init(&v, SHMX_I64, 1, (int64_t[]){INT64_MAX}) == -EOVERFLOW);
+  CHECK(shmx_view_init(&v, SHMX_I64, 2, (int64_t[]){1LL << 31, 1LL << 31}) == -EOVERFLOW);
+  CHECK(shmx_view_init(&v, SHMX_I8, 3, (int64_t[]){1LL << 40, 0, 1LL << 40}) == -EOVERFLOW);
+  CHECK(shmx_view_init(&v, SHMX_I8, 1, (int64_t[]){-1}) == -EINVAL);
+  CHECK(shmx_view_init(&v, SHMX_I8, 0, NULL) == -EINVAL);
+  CHECK(shmx_view_init(&v, SHMX_I8, 9, (int64_t[9]){0}) == -EINVAL);
+  CHECK(shmx_view_init(&v, SHMX_I8, 1, (int64_t[]){INT64_MAX}) == 0 && shmx_view_nbytes(&v) == INT64_MAX);
+  CHECK(shmx_view_init(&v, SHMX_F64, 2, (int64_t[]){3, 0}) == 0 && shmx_view_count(&v) == 0);
+}
+
+static void test_view_parts(void) {
+  struct shmx_view v = make(SHMX_I32, 3, (int64_t[]){2, 3, 4});
+  CHECK(v.strides[0] == 48 && v.strides[1] == 16 && v.strides[2] == 4);
+  CHECK(shmx_view_is_contiguous(&v) && shmx_view_count(&v) == 24 && shmx_view_nbytes(&v) == 96);
+  CHECK(shmx_view_at(&v, (int64_t[SHMX_MAX_NDIM]){1, 2, 3}) == (char *)v.data + 92);
+  struct shmx_view row = v;
+  shmx_view_drop(&row, 0, 1);
+  CHECK(row.ndim == 2 && row.shape[0] == 3 && row.shape[1] == 4 && (char *)row.data == (char *)v.data + 48);
+  CHECK(shmx_view_is_contiguous(&row));
+  struct shmx_view column = v;
+  shmx_view_drop(&column, 2, 1);
+  CHECK(column.ndim == 2 && column.strides[1] == 16 && !shmx_view_is_contiguous(&column));
+  struct shmx_view back = v;
+  shmx_view_slice(&back, 2, 3, 4, -1);
+  CHECK(back.strides[2] == -4 && (char *)back.data == (char *)v.data + 12 && !shmx_view_is_contiguous(&back));
+  shmx_view_slice(&back, 0, 7, 0, 1);
+  CHECK(shmx_view_count(&back) == 0 && shmx_view_is_contiguous(&back));
+}
+
+static void test_view_reshape(void) {
+  struct shmx_view v = make(SHMX_I16, 2, (int64_t[]){4, 6}), r = v;
+  CHECK(shmx_view_reshape(&r, 3, (int64_t[]){2, 3, 4}) == 0 && r.strides[0] == 24 && r.data == v.data);
+  CHECK(shmx_view_reshape(&r, 1, (int64_t[]){25}) == -EINVAL && r.ndim == 3);
+  CHECK(shmx_view_reshape(&r, 2, (int64_t[]){INT64_MAX, INT64_MAX}) == -EINVAL);
+  r = v;
+  shmx_view_slice(&r, 1, 0, 3, 2); /* every second column: one distance throughout */
+  CHECK(shmx_view_reshape(&r, 1, (int64_t[]){12}) == 0 && r.strides[0] == 4);
+  r = v;
+  shmx_view_slice(&r, 1, 0, 3, 1);
+  CHECK(shmx_view_reshape(&r, 1, (int64_t[]){12}) == -ENOTSUP && r.ndim == 2);
+  CHECK(shmx_view_reshape(&r, 2, (int64_t[]){4, 3}) == -ENOTSUP);
+}
+
+/* A 4 x 4 view of i32 at the start of `bytes`, for the next two tests to spoil. */
+static struct shmx_view view_of(void *bytes) {
+  struct shmx_view view;
+  CHECK(shmx_view_init(&view, SHMX_I32, 2, (int64_t[]){4, 4}) == 0);
+  view.data = bytes;
+  return view;
+}
+
+static void test_view_from_elsewhere_must_stay_inside(void) {
+  _Alignas(64) char bytes[256];
+  struct shmx_view v = view_of(bytes);
+  CHECK(shmx_view_within(&v, bytes, 64) && !shmx_view_within(&v, bytes, 63));
+  CHECK(!shmx_view_within(&v, bytes + 64, 256));
+  v.data = bytes + 4;
+  CHECK(shmx_view_within(&v, bytes, 68) && !shmx_view_within(&v, bytes, 67));
+  v = view_of(bytes), v.strides[0] = -16;
+  CHECK(!shmx_view_within(&v, bytes, 256));
+  v.data = bytes + 48;
+  CHECK(shmx_view_within(&v, bytes, 64));
+  v = view_of(bytes), v.strides[0] = INT64_MAX & ~3LL;
+  CHECK(!shmx_view_within(&v, bytes, 256));
+  v = view_of(bytes + 256), v.shape[0] = 0;
+  CHECK(shmx_view_within(&v, bytes, 256));
+}
+
+static void test_view_from_elsewhere_must_make_sense(void) {
+  _Alignas(64) char bytes[256];
+  struct shmx_view v = view_of(bytes + 2);
+  CHECK(!shmx_view_within(&v, bytes, 256));
+  v = view_of(bytes), v.strides[0] = 18;
+  CHECK(!shmx_view_within(&v, bytes, 256));
+  v = view_of(bytes), v.shape[0] = INT64_MAX;
+  CHECK(!shmx_view_within(&v, bytes, 256));
+  v = view_of(bytes), v.shape[1] = -4;
+  CHECK(!shmx_view_within(&v, bytes, 256));
+  v = view_of(bytes), v.ndim = 9;
+  CHECK(!shmx_view_within(&v, bytes, 256));
+  v = view_of(bytes), v.dtype = SHMX_DTYPE_COUNT;
+  CHECK(!shmx_view_within(&v, bytes, 256));
+}
+
+static void test_loop_merges_and_visits_each_element_once(void) {
+  struct shmx_view v = make(SHMX_U8, 4, (int64_t[]){3, 4, 5, 6});
+  struct shmx_loop loop;
+  CHECK(shmx_loop_start(&loop, &v, NULL) && loop.count == 360 && !shmx_loop_next(&loop));
+  struct shmx_view part = v;
+  shmx_view_slice(&part, 0, 2, 2, -2);
+  shmx_view_slice(&part, 2, 1, 3, 1);
+  int rows = 0;
+  CHECK(shmx_loop_start(&loop, &part, NULL));
+  do {
+    for (int64_t i = 0; i < loop.count; i++) (*(uint8_t *)(loop.data[0] + i * loop.stride[0]))++;
+    rows++;
+  } while (shmx_loop_next(&loop));
+  CHECK(rows == 8 && loop.count == 18);
+  for (int i = 0; i < 360; i++) {
+    int inside = i / 120 != 1 && i / 6 % 5 >= 1 && i / 6 % 5 <= 3;
+    CHECK(((uint8_t *)v.data)[i] == inside);
+  }
+  shmx_view_slice(&part, 1, 0, 0, 1);
+  CHECK(!shmx_loop_start(&loop, &part, NULL));
+}
+
+static void test_fill(void) {
+  struct shmx_view v = vector(SHMX_F64, 10);
+  double x = 2.5, *p = v.data;
+  struct shmx_view odd = v;
+  shmx_view_slice(&odd, 0, 0, 5, 2);
+  shmx_kernel_fill(&odd, &x);
+  for (int i = 0; i < 10; i++) CHECK(p[i] == (i % 2 ? 0 : 2.5));
+  shmx_kernel_fill(&v, &x);
+  for (int i = 0; i < 10; i++) CHECK(p[i] == 2.5);
+}
+
+static void test_range(void) {
+  int8_t small[4];
+  shmx_kernel_range_integer(SHMX_I8, small, 4, 126, 1);
+  CHECK(small[1] == 127 && small[2] == -128);
+  int64_t big[3];
+  shmx_kernel_range_integer(SHMX_I64, big, 3, INT64_MAX, -INT64_MAX);
+  CHECK(big[0] == INT64_MAX && big[1] == 0 && big[2] == -INT64_MAX);
+  double f[5000];
+  shmx_kernel_range_float(SHMX_F64, f, 5000, 1, 0.1);
+  for (int i = 0; i < 5000; i++) CHECK(f[i] == 1 + i * 0.1);
+  float g[3000];
+  shmx_kernel_range_float(SHMX_F32, g, 3000, -1, 1e-3);
+  for (int i = 0; i < 3000; i++) CHECK(g[i] == (float)(-1 + i * 1e-3));
+}
+
+/* Reads any element as a double. */
+static double at(const struct shmx_view *v, int64_t i) {
+  struct shmx_view one = *v;
+  shmx_view_slice(&one, 0, i, 1, 1);
+  struct shmx_scalar s = shmx_kernel_sum(&one);
+  if (s.kind == SHMX_SCALAR_FLOAT) return s.number;
+  return v->dtype == SHMX_U64 ? (double)(uint64_t)s.integer : (double)s.integer;
+}
+
+static void test_copy_converts_between_all_dtypes(void) {
+  for (int to = 0; to < SHMX_DTYPE_COUNT; to++) {
+    for (int from = 0; from < SHMX_DTYPE_COUNT; from++) {
+      struct shmx_view a = vector((enum shmx_dtype)from, 20), b = vector((enum shmx_dtype)to, 20);
+      for (int i = 0; i < 20; i++) {
+        double d = i;
+        struct shmx_view source = {.data = &d, .dtype = SHMX_F64, .ndim = 1, .shape = {1}, .strides = {8}};
+        struct shmx_view one = a;
+        shmx_view_slice(&one, 0, i, 1, 1);
+        shmx_kernel_copy(&one, &source);
+      }
+      bool truth = from == SHMX_BOOL || to == SHMX_BOOL;
+      shmx_kernel_copy(&b, &a);
+      for (int i = 0; i < 20; i++) CHECK(at(&b, i) == (truth ? i != 0 : i));
+      struct shmx_view back = a, half = b;
+      shmx_view_slice(&back, 0, 19, 10, -2);
+      shmx_view_slice(&half, 0, 0, 10, 1);
+      shmx_kernel_copy(&half, &back);
+      for (int i = 0; i < 10; i++) CHECK(at(&b, i) == (truth ? 1 : 19 - 2 * i));
+    }
+  }
+}
+
+static void test_copy_of_floats_out_of_range_is_clamped(void) {
+  double in[] = {NAN, INFINITY, -INFINITY, 1e300, -1e300, 9223372036854775808.0, 18446744073709551616.0, -0.9, 300.7};
+  struct shmx_view from = {.data = in, .dtype = SHMX_F64, .ndim = 1, .shape = {9}, .strides = {8}};
+  struct shmx_view i64 = vector(SHMX_I64, 9), u64 = vector(SHMX_U64, 9), u8 = vector(SHMX_U8, 9),
+                   b = vector(SHMX_BOOL, 9);
+  shmx_kernel_copy(&i64, &from), shmx_kernel_copy(&u64, &from), shmx_kernel_copy(&u8, &from),
+      shmx_kernel_copy(&b, &from);
+  const int64_t *i = i64.data;
+  const uint64_t *u = u64.data;
+  const uint8_t *c = u8.data;
+  CHECK(i[0] == 0 && i[1] == INT64_MAX && i[2] == INT64_MIN && i[3] == INT64_MAX && i[5] == INT64_MAX && i[7] == 0);
+  CHECK(u[0] == 0 && u[1] == UINT64_MAX && u[2] == 0 && u[5] == 1ULL << 63 && u[6] == UINT64_MAX && u[7] == 0);
+  CHECK(c[0] == 0 && c[1] == 255 && c[2] == 0 && c[7] == 0 && c[8] == 255);
+  CHECK(at(&b, 0) == 1 && at(&b, 7) == 1);
+}
+
+static void test_copy_permutes_nothing_in_many_dimensions(void) {
+  struct shmx_view a = make(SHMX_I64, 3, (int64_t[]){3, 4, 5}), part = a;
+  shmx_kernel_range_integer(SHMX_I64, a.data, 60, 0, 1);
+  shmx_view_slice(&part, 1, 3, 2, -2);
+  struct shmx_view b = make(SHMX_I64, 3, part.shape);
+  shmx_kernel_copy(&b, &part);
+  for (int i = 0; i < 30; i++) CHECK(((int64_t *)b.data)[i] == i / 10 * 20 + (i / 5 % 2 ? 1 : 3) * 5 + i % 5);
+}
+
+static void test_sum_of_integers_wraps(void) {
+  struct shmx_view v = vector(SHMX_I64, 3);
+  int64_t *p = v.data;
+  p[0] = INT64_MAX, p[1] = 1, p[2] = 5;
+  CHECK(shmx_kernel_sum(&v).integer == INT64_MIN + 5);
+  struct shmx_view bytes = vector(SHMX_I8, 1001), bools = vector(SHMX_BOOL, 5);
+  memset(bytes.data, 0xFF, 1001);
+  CHECK(shmx_kernel_sum(&bytes).integer == -1001);
+  bytes.dtype = SHMX_U8;
+  CHECK(shmx_kernel_sum(&bytes).integer == 255255);
+  memcpy(bools.data, "\0\1\7\0\377", 5);
+  CHECK(shmx_kernel_sum(&bools).integer == 3);
+  struct shmx_view none = vector(SHMX_F64, 0);
+  CHECK(shmx_kernel_sum(&none).number == 0);
+}
+
+static void test_sum_of_floats_is_accurate(void) {
+  int64_t n = 3000001;
+  struct shmx_view v = vector(SHMX_F64, n);
+  double *p = v.data;
+  long double exact = 0;
+  for (int64_t i = 0; i < n; i++) exact += p[i] = 0.1 * (double)(i % 7) + 1e-9 * (double)i;
+  CHECK(fabsl(shmx_kernel_sum(&v).number - exact) < 1e-15L * exact);
+  struct shmx_view narrow = make(SHMX_F64, 2, (int64_t[]){n / 3, 3}); /* many short rows */
+  memcpy(narrow.data, v.data, (size_t)(n / 3 * 3) * sizeof *p);
+  shmx_view_slice(&narrow, 1, 0, 2, 1);
+  exact = 0;
+  for (int64_t i = 0; i < n / 3 * 3; i++) exact += i % 3 == 2 ? 0 : p[i];
+  CHECK(fabsl(shmx_kernel_sum(&narrow).number - exact) < 1e-15L * exact);
+  struct shmx_view single = vector(SHMX_F32, 1 << 24);
+  float one = 1.25F;
+  shmx_kernel_fill(&single, &one);
+  CHECK(shmx_kernel_sum(&single).number == 1.25 * (1 << 24));
+  p[5] = INFINITY;
+  CHECK(shmx_kernel_sum(&v).number == INFINITY);
+}
+
+static void test_min_max_of_every_length(void) {
+  for (int dtype = 0; dtype < SHMX_DTYPE_COUNT; dtype++) {
+    for (int64_t n = 1; n < 40; n++) {
+      struct shmx_view f = vector(SHMX_F64, n), v = vector((enum shmx_dtype)dtype, n);
+      for (int64_t i = 0; i < n; i++) ((double *)f.data)[i] = (double)((i * 17 + n) % 41);
+      double low = 100, high = 0;
+      shmx_kernel_copy(&v, &f);
+      for (int64_t i = 0; i < n; i++) low = fmin(low, at(&v, i)), high = fmax(high, at(&v, i));
+      struct shmx_scalar a = shmx_kernel_min(&v), b = shmx_kernel_max(&v);
+      bool is_float = shmx_dtype_is_float((enum shmx_dtype)dtype), is_bool = dtype == SHMX_BOOL;
+      CHECK(low == (is_float ? a.number : is_bool ? a.boolean : (double)a.integer));
+      CHECK(high == (is_float ? b.number : is_bool ? b.boolean : (double)b.integer));
+      shmx_view_slice(&v, 0, n - 1, n, -1);
+      CHECK(high == (is_float  ? shmx_kernel_max(&v).number
+                     : is_bool ? shmx_kernel_max(&v).boolean
+                               : (double)shmx_kernel_max(&v).integer));
+    }
+  }
+}
+
+static void test_min_max_signs_and_nan(void) {
+  struct shmx_view v = vector(SHMX_U64, 20);
+  ((uint64_t *)v.data)[7] = UINT64_MAX;
+  CHECK(shmx_kernel_max(&v).integer == -1 && shmx_kernel_min(&v).integer == 0);
+  v.dtype = SHMX_I64;
+  CHECK(shmx_kernel_max(&v).integer == 0 && shmx_kernel_min(&v).integer == -1);
+  for (int64_t at_ = 0; at_ < 37; at_++) {
+    struct shmx_view f = vector(SHMX_F64, 37), g = vector(SHMX_F32, 37);
+    ((double *)f.data)[at_] = NAN, ((float *)g.data)[at_] = NAN;
+    CHECK(isnan(shmx_kernel_min(&f).number) && isnan(shmx_kernel_max(&f).number));
+    CHECK(isnan(shmx_kernel_min(&g).number) && isnan(shmx_kernel_max(&g).number));
+  }
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"dtype_names", test_dtype_names},
+      {"view_sizes_that_overflow_are_refused", test_view_sizes_that_overflow_are_refused},
+      {"view_parts", test_view_parts},
+      {"view_reshape", test_view_reshape},
+      {"view_from_elsewhere_must_stay_inside", test_view_from_elsewhere_must_stay_inside},
+      {"view_from_elsewhere_must_make_sense", test_view_from_elsewhere_must_make_sense},
+      {"loop_merges_and_visits_each_element_once", test_loop_merges_and_visits_each_element_once},
+      {"fill", test_fill},
+      {"range", test_range},
+      {"copy_converts_between_all_dtypes", test_copy_converts_between_all_dtypes},
+      {"copy_of_floats_out_of_range_is_clamped", test_copy_of_floats_out_of_range_is_clamped},
+      {"copy_permutes_nothing_in_many_dimensions", test_copy_permutes_nothing_in_many_dimensions},
+      {"sum_of_integers_wraps", test_sum_of_integers_wraps},
+      {"sum_of_floats_is_accurate", test_sum_of_floats_is_accurate},
+      {"min_max_of_every_length", test_min_max_of_every_length},
+      {"min_max_signs_and_nan", test_min_max_signs_and_nan},
+      {NULL, NULL},
+  };
+  return run_tests(tests, argc, argv);
+}
