@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The userdata `shmx.array`: its life. It is made closed, and the segment is acquired into it afterwards, so that an
+ * error in between leaves something that the collector cleans up. Closing is idempotent and serves close, __close and
+ * __gc alike.
+ *
+ * An array is recognised by its size and a tag in it, not by its metatable: that is quicker, and it holds when a script
+ * gives the metatable to something else with the debug library.
+ */
+#include "bind/array.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "bind/array_parts.h"
+#include "os/os.h"
+
+static const char array_tag;
+
+struct shmx_array *shmx_array_test(lua_State *L, int index) {
+  struct shmx_array *array = lua_touserdata(L, index);
+  if (!array || lua_rawlen(L, index) != sizeof *array || array->tag != &array_tag) return NULL;
+  return array;
+}
+
+/* The child shares the bytes with its parent, but not the parent's knowledge of which of them are in use. */
+static void check_process(lua_State *L) {
+  if (shmx_os_forked()) luaL_error(L, "shmx cannot be used in a forked child");
+}
+
+struct shmx_array *shmx_array_check(lua_State *L, int index) {
+  struct shmx_array *array = shmx_array_test(L, index);
+  check_process(L);
+  if (!array) luaL_typeerror(L, index, SHMX_ARRAY_TYPE);
+  if (!array->segment || !array->view.data) luaL_error(L, "array is closed");
+  return array;
+}
+
+struct shmx_array *shmx_array_push(lua_State *L) {
+  struct shmx_array *array = lua_newuserdatauv(L, sizeof *array, 0);
+  memset(array, 0, sizeof *array);
+  array->tag = &array_tag;
+  luaL_setmetatable(L, SHMX_ARRAY_TYPE);
+  return array;
+}
+
+void shmx_array_close(struct shmx_array *array) {
+  struct shmx_segment *segment = array->segment;
+  array->segment = NULL;
+  memset(&array->view, 0, sizeof array->view);
+  shmx_segment_release(segment);
+}
+
+struct shmx_array *shmx_array_share(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  struct shmx_array *share = shmx_array_push(L);
+  struct shmx_array *array = shmx_array_check(L, index);
+  shmx_segment_retain(array->segment);
+  share->segment = array->segment;
+  share->view = array->view;
+  return share;
+}
+
+/*
+ * The collector makes a cycle for every so many bytes as the Lua heap has (by default). It sees 200 bytes of an array,
+ * so the rest is put to its account here, but not byte for byte: with a small heap, every array would start a cycle.
+ * Scaled by heap / (heap + CHARGE_FLOOR), a cycle comes for about every heap + CHARGE_FLOOR bytes of arrays.
+ */
+enum { CHARGE_STEP = 256 * 1024, CHARGE_FLOOR = 4 * 1024 * 1024 };
+
+void shmx_array_charge(lua_State *L, uint64_t size) {
+  static uint64_t uncharged; /* bytes, in this process; small arrays do not each run a step */
+  uncharged += size;
+  if (uncharged < CHARGE_STEP || !lua_gc(L, LUA_GCISRUNNING)) return;
+  double heap = (double)lua_gc(L, LUA_GCCOUNT) * 1024;
+  double kib = (double)uncharged / 1024 * (heap / (heap + CHARGE_FLOOR));
+  uncharged = 0;
+  lua_gc(L, LUA_GCSTEP, kib < 1 ? 1 : kib > INT_MAX ? INT_MAX : (int)kib);
+}
+
+static int refuse(lua_State *L, uint64_t size, int code) {
+  const char *budget = "raise the budget (--memory, shmx.memory, or memory = of the pool)";
+  lua_Integer bytes = size > INT64_MAX ? INT64_MAX : (lua_Integer)size;
+  switch (code) {
+  case -EFBIG:
+    return luaL_error(L, "cannot allocate %I bytes: the memory budget is smaller than that; make less, or %s",
+                      (LUAI_UACINT)bytes, budget);
+  case -EDQUOT:
+    return luaL_error(L, "cannot allocate %I bytes: the memory budget is used up; close arrays you need no more, or %s",
+                      (LUAI_UACINT)bytes, budget);
+  case -ENOMEM:
+    return luaL_error(L, "cannot allocate %I bytes: the system has no memory left for them", (LUAI_UACINT)bytes);
+  default: return luaL_error(L, "cannot allocate %I bytes: %s", (LUAI_UACINT)bytes, strerror(-code));
+  }
+}
+
+void shmx_array_alloc(lua_State *L, uint64_t size, unsigned flags, struct shmx_segment **slot) {
+  struct shmx_memory *memory = shmx_memory_here();
+  check_process(L);
+  int code = memory ? shmx_memory_alloc(memory, size, flags, slot) : -ENOMEM;
+  if (memory && (code == -ENOMEM || code == -EDQUOT)) {
+    lua_gc(L, LUA_GCCOLLECT);
+    code = shmx_memory_alloc(memory, size, flags, slot);
+    if (code == -ENOMEM || code == -EDQUOT) code = shmx_memory_alloc_wait(memory, size, flags, slot);
+  }
+  if (code != 0) refuse(L, size, code);
+  shmx_array_charge(L, size);
+}
+
+struct shmx_array *shmx_array_new(lua_State *L, const struct shmx_view *shape, unsigned flags) {
+  struct shmx_array *array = shmx_array_push(L);
+  shmx_array_alloc(L, (uint64_t)shmx_view_nbytes(shape), flags, &array->segment);
+  array->view = *shape;
+  array->view.data = array->segment->data;
+  return array;
+}
+
+int shmx_array_bad_argument(lua_State *L, int arg, const char *format, ...) {
+  const char *name = lua_tostring(L, lua_upvalueindex(1));
+  lua_Debug frame;
+  va_list args;
+  va_start(args, format);
+  const char *message = lua_pushvfstring(L, format, args);
+  va_end(args);
+  lua_getstack(L, 0, &frame);
+  lua_getinfo(L, "n", &frame);
+  if (strcmp(frame.namewhat, "method") == 0) arg--; /* people do not count the array before the colon */
+  return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, name, message);
+}
+
+const char *shmx_array_describe(lua_State *L, int index) {
+  enum { SHOWN = 40 };
+  int type = lua_type(L, index);
+  if (type == LUA_TNONE) return lua_pushliteral(L, "nothing");
+  if (type == LUA_TNUMBER) {
+    lua_Number x = lua_tonumber(L, index);
+    return x != x ? lua_pushliteral(L, "nan") : luaL_tolstring(L, index, NULL);
+  }
+  if (type == LUA_TSTRING) {
+    const char *text = lua_tostring(L, index);
+    if (lua_rawlen(L, index) <= SHOWN) return lua_pushfstring(L, "\"%s\"", text);
+    return lua_pushfstring(L, "a string of %I bytes", (LUAI_UACINT)lua_rawlen(L, index));
+  }
+  return lua_pushstring(L, lua_typename(L, type));
+}
+
+static int array_close(lua_State *L) {
+  struct shmx_array *array = shmx_array_test(L, 1);
+  if (!array) return luaL_typeerror(L, 1, SHMX_ARRAY_TYPE);
+  shmx_array_close(array);
+  return 0;
+}
+
+static int array_len(lua_State *L) {
+  lua_pushinteger(L, shmx_array_check(L, 1)->view.shape[0]);
+  return 1;
+}
+
+/* Adds functions to the table on the top, each with its name as an upvalue. */
+static void add_functions(lua_State *L, const luaL_Reg *functions) {
+  for (; functions->name; functions++) {
+    lua_pushstring(L, functions->name);
+    lua_pushcclosure(L, functions->func, 1);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+static void push_methods(lua_State *L) {
+  static const luaL_Reg close[] = {{"close", array_close}, {NULL, NULL}};
+  lua_newtable(L);
+  shmx_array_add_fields(L);
+  add_functions(L, close);
+  add_functions(L, shmx_array_index_methods);
+  add_functions(L, shmx_array_bulk_methods);
+  add_functions(L, shmx_array_view_methods);
+  add_functions(L, shmx_array_text_methods);
+}
+
+static void make_metatable(lua_State *L) {
+  static const luaL_Reg plain[] = {{"__gc", array_close},
+                                   {"__close", array_close},
+                                   {"__len", array_len},
+                                   {"__tostring", shmx_array_tostring},
+                                   {NULL, NULL}};
+  static const luaL_Reg indexing[] = {{"__index", shmx_array_index}, {"__newindex", shmx_array_newindex}, {NULL, NULL}};
+  luaL_newmetatable(L, SHMX_ARRAY_TYPE);
+  add_functions(L, plain);
+  push_methods(L);
+  luaL_setfuncs(L, indexing, 1);
+  lua_pop(L, 1);
+}
+
+void shmx_array_open(lua_State *L) {
+  make_metatable(L);
+  shmx_array_open_segment(L);
+  add_functions(L, shmx_array_constructors);
+  add_functions(L, shmx_array_from_constructors);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Methods on all the elements at once: fill, copy, astype, sum, min, max. */
+#include "bind/array_element.h"
+#include "bind/array_parts.h"
+
+/* a:fill(v) gives every element the value and returns the array. */
+static int array_fill(lua_State *L) {
+  const struct shmx_view *view = &shmx_array_check(L, 1)->view;
+  uint64_t element;
+  lua_settop(L, 2);
+  if (!shmx_element_store(L, 2, view->dtype, &element)) {
+    return shmx_array_bad_argument(L, 2, "%s", shmx_element_problem(L, 2, view->dtype));
+  }
+  shmx_kernel_fill(view, &element);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* Pushes a contiguous copy of the array at index 1. */
+static int copy(lua_State *L, enum shmx_dtype dtype) {
+  struct shmx_array *from = shmx_array_share(L, 1);
+  struct shmx_view shape;
+  if (shmx_view_init(&shape, dtype, from->view.ndim, from->view.shape) != 0) {
+    return shmx_array_bad_argument(L, 2, "that many elements of %d bytes are more than there can be",
+                                   (int)shmx_dtype_size(dtype));
+  }
+  struct shmx_array *to = shmx_array_new(L, &shape, 0);
+  shmx_kernel_copy(&to->view, &from->view);
+  shmx_array_close(from);
+  return 1;
+}
+
+static int array_copy(lua_State *L) { return copy(L, shmx_array_check(L, 1)->view.dtype); }
+
+/* a:astype(dtype): a copy with other elements; see shmx_kernel_copy for how they are converted. */
+static int array_astype(lua_State *L) {
+  shmx_array_check(L, 1);
+  return copy(L, shmx_array_check_dtype(L, 2));
+}
+
+static int array_sum(lua_State *L) {
+  struct shmx_scalar sum = shmx_kernel_sum(&shmx_array_check(L, 1)->view);
+  shmx_scalar_push(L, &sum);
+  return 1;
+}
+
+static int find_best(lua_State *L, struct shmx_scalar (*kernel)(const struct shmx_view *)) {
+  const struct shmx_view *view = &shmx_array_check(L, 1)->view;
+  if (shmx_view_count(view) == 0) {
+    return luaL_error(L, "an empty array has no %s", lua_tostring(L, lua_upvalueindex(1)));
+  }
+  struct shmx_scalar best = kernel(view);
+  shmx_scalar_push(L, &best);
+  return 1;
+}
+
+static int array_min(lua_State *L) { return find_best(L, shmx_kernel_min); }
+
+static int array_max(lua_State *L) { return find_best(L, shmx_kernel_max); }
+
+const luaL_Reg shmx_array_bulk_methods[] = {{"fill", array_fill}, {"copy", array_copy}, {"astype", array_astype},
+                                            {"sum", array_sum},   {"min", array_min},   {"max", array_max},
+                                            {NULL, NULL}};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the array type share (array.c, array_*.c), and nobody else.
+ *
+ * Every function that these files register has its own name as its first upvalue, so that an error names it however it
+ * was called: through pcall, by another name, or in a tail call.
+ */
+#ifndef SHMX_BIND_ARRAY_PARTS_H
+#define SHMX_BIND_ARRAY_PARTS_H
+
+#include <lauxlib.h>
+
+#include "array/kernel.h"
+#include "bind/array.h"
+
+/* Raises "bad argument #arg to 'name' (message)". Returns nothing; int for the sake of `return`. */
+int shmx_array_bad_argument(lua_State *L, int arg, const char *format, ...);
+
+/* Pushes what a value looks like in an error: a number, a quoted string, or the type's name. */
+const char *shmx_array_describe(lua_State *L, int index);
+
+/* The value at `index` as an integer, if it is a number with an exact integer value; no conversion from strings. */
+static inline bool shmx_array_to_integer(lua_State *L, int index, lua_Integer *out) {
+  int exact = 0;
+  if (lua_type(L, index) != LUA_TNUMBER) return false;
+  *out = lua_tointegerx(L, index, &exact);
+  return exact;
+}
+
+/* Read a dtype's name, and a shape, which is an integer or a table of 1 to SHMX_MAX_NDIM of them (array_make.c). */
+enum shmx_dtype shmx_array_check_dtype(lua_State *L, int arg);
+void shmx_array_check_shape(lua_State *L, int arg, enum shmx_dtype dtype, struct shmx_view *view);
+
+/* Pushes a new array with a segment of its own, whose elements are zero or, with flags 0, undefined. */
+struct shmx_array *shmx_array_new(lua_State *L, const struct shmx_view *shape, unsigned flags);
+
+/* Pushes another array of the same segment, with the same view, which the caller may narrow. The array at `index` must
+ * be open, also afterwards: allocating runs finalizers, and these may close it. For that reason a function that
+ * allocates while it reads an array shares it first, reads the share, and closes that in the end. */
+struct shmx_array *shmx_array_share(lua_State *L, int index);
+
+/* Lets go of the segment; does nothing to a closed array. */
+void shmx_array_close(struct shmx_array *array);
+
+/* Turns the value at `index`, given for dimension `axis` of `view`, into a 0-based position; raises if there is none.
+ * Negative ones count from the end. */
+int64_t shmx_array_check_position(lua_State *L, int index, const struct shmx_view *view, int axis);
+
+/* Pushes a place as people write it: "3", or "(2, 3)"; `position` is 0-based. */
+const char *shmx_array_push_place(lua_State *L, const int64_t *position, int ndim);
+
+/* Adds the fields to the table of methods on the top: their names with integers (array_index.c). */
+void shmx_array_add_fields(lua_State *L);
+
+/* Registers the type `shmx.segment`, and pushes one that describes a segment (array_segment.c). */
+void shmx_array_open_segment(lua_State *L);
+void shmx_array_push_segment(lua_State *L, const struct shmx_segment *segment);
+
+extern const luaL_Reg shmx_array_constructors[];      /* array_make.c */
+extern const luaL_Reg shmx_array_from_constructors[]; /* array_from.c */
+extern const luaL_Reg shmx_array_index_methods[];     /* array_index.c: get, set */
+extern const luaL_Reg shmx_array_bulk_methods[];      /* array_bulk.c: fill, copy, astype, sum, min, max */
+extern const luaL_Reg shmx_array_view_methods[];      /* array_view.c: view, reshape */
+extern const luaL_Reg shmx_array_text_methods[];      /* array_text.c: totable, tobytes */
+
+/* Metamethods; __index and __newindex have the table of methods as their first upvalue instead of a name. */
+int shmx_array_index(lua_State *L);
+int shmx_array_newindex(lua_State *L);
+int shmx_array_tostring(lua_State *L);
+
+#endif

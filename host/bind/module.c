@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The module `shmx.core` and where the installation lies (see module.h).
+ *
+ * The first thing that the module makes is a guard, a userdata whose finalizer stops the supervisor: finalizers run in
+ * the reverse order of their making, so every pool and array of the state is closed by then.
+ */
+#include "bind/module.h"
+
+#include <dlfcn.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bind/array.h"
+#include "bind/pool.h"
+#include "bind/runner.h"
+#include "bind/task.h"
+#include "core/host.h"
+#include "core/terminal.h"
+
+#define HELPER "libexec/shmx/shmx-host"
+
+/* --- the installation --- */
+
+static bool is_root(const char *directory) {
+  char path[PATH_MAX + sizeof HELPER];
+  int n = snprintf(path, sizeof path, "%s/%s", directory, HELPER);
+  return n > 0 && (size_t)n < sizeof path && access(path, X_OK) == 0;
+}
+
+/* The file that this code was loaded from: a program or core.so. */
+static bool find_self(char path[PATH_MAX]) {
+  Dl_info info;
+  char program[PATH_MAX];
+  if (!realpath("/proc/self/exe", program)) return false;
+  if (dladdr((const void *)&find_self, &info) && info.dli_fname && strstr(info.dli_fname, ".so"))
+    return realpath(info.dli_fname, path) != NULL;
+  memcpy(path, program, sizeof program);
+  return true;
+}
+
+/* The nearest directory above that file in which the helper program lies at its place. */
+static bool find_root(char path[PATH_MAX]) {
+  if (!find_self(path)) return false;
+  for (int level = 0; level < 6; level++) {
+    char *slash = strrchr(path, '/');
+    if (!slash) return false;
+    *slash = 0;
+    if (is_root(path)) return true;
+  }
+  return false;
+}
+
+const char *shmx_push_path(lua_State *L, const char *file) {
+  static char root[PATH_MAX];
+  if (!root[0] && !find_root(root)) {
+    root[0] = 0;
+    luaL_error(L, "shmx is not installed completely: %s is in none of the directories above the program", HELPER);
+  }
+  return lua_pushfstring(L, "%s/%s", root, file);
+}
+
+/* --- what `require` finds --- */
+
+/* The modules that are written in Lua. */
+static const struct {
+  const char *name, *file;
+} parts[] = {{"shmx", "share/lua/5.4/shmx/init.lua"},
+             {"shmx.pool", "share/lua/5.4/shmx/pool.lua"},
+             {"shmx.failure", "share/lua/5.4/shmx/failure.lua"},
+             {"shmx.options", "share/lua/5.4/shmx/options.lua"}};
+
+static int load_part(lua_State *L) {
+  const char *path = shmx_push_path(L, lua_tostring(L, lua_upvalueindex(1)));
+  if (luaL_loadfile(L, path) != LUA_OK) return lua_error(L);
+  lua_pushvalue(L, 1);
+  lua_pushstring(L, path);
+  lua_call(L, 2, 1);
+  return 1;
+}
+
+void shmx_open_preload(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    lua_pushstring(L, parts[i].file);
+    lua_pushcclosure(L, load_part, 1);
+    lua_setfield(L, -2, parts[i].name);
+  }
+  lua_pushcfunction(L, luaopen_shmx_core);
+  lua_setfield(L, -2, "shmx.core");
+  lua_pop(L, 1);
+}
+
+/* --- errors --- */
+
+/* The parts that are written in Lua lie in one folder, whose name on_failure keeps. */
+bool shmx_is_own_source(lua_State *L, const char *source) {
+  size_t size;
+  lua_getfield(L, LUA_REGISTRYINDEX, "shmx.folder");
+  const char *folder = lua_tolstring(L, -1, &size);
+  bool own = folder && strncmp(source, folder, size) == 0;
+  lua_pop(L, 1);
+  return own;
+}
+
+void shmx_push_where(lua_State *L) {
+  lua_Debug frame;
+  for (int level = 0; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.currentline <= 0 || shmx_is_own_source(L, frame.source)) continue;
+    lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
+    return;
+  }
+  lua_pushliteral(L, "");
+}
+
+int shmx_error(lua_State *L, const char *format, ...) {
+  va_list values;
+  shmx_push_where(L);
+  va_start(values, format);
+  lua_pushvfstring(L, format, values);
+  va_end(values);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+/* core.where() -> "script.lua:12: " */
+static int where(lua_State *L) {
+  shmx_push_where(L);
+  return 1;
+}
+
+static bool calling_whole;
+
+bool shmx_is_calling_whole(void) { return calling_whole; }
+
+/* The hook of another command than ours does not ask, so one that is set already is put aside. */
+int shmx_call_whole(lua_State *L, int arguments, int results) {
+  bool outer = calling_whole;
+  lua_Hook hook = lua_gethook(L);
+  int mask = lua_gethookmask(L), count = lua_gethookcount(L);
+  if (hook) lua_sethook(L, NULL, 0, 0);
+  calling_whole = true;
+  int status = lua_pcall(L, arguments, results, 0);
+  calling_whole = outer;
+  if (hook && !lua_gethook(L)) lua_sethook(L, hook, mask, count);
+  return status;
+}
+
+void shmx_check_process(lua_State *L) {
+  if (shmx_os_forked()) shmx_error(L, "shmx cannot be used in a forked child");
+}
+
+/* --- small functions --- */
+
+static int get_clock(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)shmx_os_now() * 1e-9);
+  return 1;
+}
+
+static int get_pid(lua_State *L) {
+  lua_pushinteger(L, getpid());
+  return 1;
+}
+
+static int get_cpus(lua_State *L) {
+  lua_pushinteger(L, shmx_os_cpus());
+  return 1;
+}
+
+/* core.kill(pid): SIGKILL */
+static int kill_process(lua_State *L) {
+  lua_Integer pid = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, pid > 1 && pid <= INT_MAX, 1, "a process number expected");
+  lua_pushboolean(L, kill((pid_t)pid, SIGKILL) == 0);
+  return 1;
+}
+
+/* core.budget([bytes]) -> bytes: the memory budget; setting it first when given, 0 for the default */
+static int budget(lua_State *L) {
+  struct shmx_memory *memory = shmx_memory_here();
+  if (!memory) return luaL_error(L, "not enough memory");
+  if (!lua_isnoneornil(L, 1)) shmx_memory_set_budget(memory, (uint64_t)luaL_checkinteger(L, 1));
+  lua_pushinteger(L, (lua_Integer)shmx_memory_budget(memory));
+  return 1;
+}
+
+/* core.available() -> bytes: memory that the machine, or the cgroup, has free */
+static int available(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)shmx_os_memory_available());
+  return 1;
+}
+
+/* core.ledger() -> segments, bytes, charged bytes: what the supervisor knew when it last looked; nil without one. The
+ * charge counts whole chunks, warm ones included. */
+static int ledger(lua_State *L) {
+  struct shmx_host *host = shmx_host_running();
+  if (!host || !shmx_host_is_alive(host)) return 0;
+  shmx_memory_attend(host->memory);
+  shmx_link_wait_read(&host->link);
+  struct shmx_domain_shm *domain = host->link.domain;
+  uint64_t charged = 0;
+  for (int i = 0; i < SHMX_CHARGES; i++) charged += atomic_load(&domain->charged[i]);
+  lua_pushinteger(L, (lua_Integer)atomic_load(&domain->segments));
+  lua_pushinteger(L, (lua_Integer)atomic_load(&domain->segment_bytes));
+  lua_pushinteger(L, (lua_Integer)charged);
+  return 3;
+}
+
+/* core.settings() -> table: what the command was told by its options */
+static int settings(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, "shmx.settings");
+  return 1;
+}
+
+/* core.on_failure(f): f, a function of a part of this library, makes the failures of tasks (see bind/pool.c) */
+static int on_failure(lua_State *L) {
+  lua_Debug info;
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_pushvalue(L, 1);
+  lua_getinfo(L, ">S", &info);
+  const char *slash = strrchr(info.source, '/');
+  lua_pushlstring(L, info.source, slash ? (size_t)(slash - info.source) + 1 : strlen(info.source));
+  lua_setfield(L, LUA_REGISTRYINDEX, "shmx.folder");
+  lua_setfield(L, LUA_REGISTRYINDEX, "shmx.failure");
+  return 0;
+}
+
+/* core.terminal() -> boolean: is standard error a terminal that bars can be drawn on? */
+static int terminal(lua_State *L) {
+  lua_pushboolean(L, isatty(STDERR_FILENO) && !(shmx_terminal_flags() & SHMX_TERMINAL_DUMB));
+  return 1;
+}
+
+static int in_worker(lua_State *L) {
+  lua_pushboolean(L, shmx_runner_is_here());
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"clock", get_clock},
+                                     {"pid", get_pid},
+                                     {"cpus", get_cpus},
+                                     {"budget", budget},
+                                     {"available", available},
+                                     {"settings", settings},
+                                     {"on_failure", on_failure},
+                                     {"terminal", terminal},
+                                     {"in_worker", in_worker},
+                                     {"kill", kill_process},
+                                     {"where", where},
+                                     {"ledger", ledger},
+                                     {NULL, NULL}};
+
+/* --- the module --- */
+
+static int stop_host(lua_State *L) {
+  (void)L;
+  shmx_host_stop();
+  return 0;
+}
+
+static void make_guard(lua_State *L) {
+  lua_newuserdatauv(L, 0, 0);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, stop_host);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_setfield(L, LUA_REGISTRYINDEX, "shmx.guard");
+}
+
+extern const char lua_ident[] __attribute__((weak)); /* "$LuaVersion: Lua 5.4.4 ..." of the Lua that runs */
+
+/* Refuses another release of Lua than the helper program was built for: bytecode goes from one to the other. */
+static void check_release(lua_State *L) {
+  luaL_checkversion(L);
+  if (!lua_ident || strstr(lua_ident, LUA_RELEASE)) return;
+  luaL_error(L, "shmx was built for %s, but this is another release of Lua: %s", LUA_RELEASE, lua_ident);
+}
+
+__attribute__((visibility("default"))) int luaopen_shmx_core(lua_State *L) {
+  check_release(L);
+  shmx_check_process(L);
+  make_guard(L);
+  luaL_newlib(L, functions);
+  lua_pushliteral(L, SHMX_VERSION);
+  lua_setfield(L, -2, "version");
+  shmx_array_open(L);
+  shmx_task_open(L);
+  shmx_pool_open_type(L);
+  return 1;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The userdata `shmx.pool`: opening, waiting, closing, and the methods that tasks have by their pool. What can be put
+ * together from these (execute, map, the closing order) is in lua/shmx/pool.lua.
+ */
+#include "bind/pool.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+#include <string.h>
+
+#include "bind/module.h"
+#include "bind/pool_parts.h"
+#include "bind/task.h"
+#include "core/host.h"
+
+/* --- checks --- */
+
+struct lua_pool *shmx_luapool_check(lua_State *L, int index) {
+  struct lua_pool *pool = luaL_checkudata(L, index, SHMX_POOL_TYPE);
+  shmx_check_process(L);
+  if (!pool->core) shmx_error(L, "the pool is closed");
+  return pool;
+}
+
+struct lua_pool *shmx_luapool_check_self(lua_State *L, const char *name) {
+  if (!luaL_testudata(L, 1, SHMX_POOL_TYPE))
+    shmx_error(L, "calling '%s' without a pool: write pool:%s(...), with a colon", name, name);
+  return shmx_luapool_check(L, 1);
+}
+
+/* pool:check(name): raises an error unless it is a pool and open, for the method of this name */
+static int pool_check(lua_State *L) {
+  shmx_luapool_check_self(L, luaL_checkstring(L, 2));
+  return 0;
+}
+
+/* --- waiting --- */
+
+/* A number of seconds as a point in time; none, nil and what never comes: -1. */
+static int64_t check_deadline(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index)) return -1;
+  lua_Number seconds = luaL_checknumber(L, index);
+  luaL_argcheck(L, !isnan(seconds), index, "seconds expected, got nan");
+  if (seconds > 1e9) return -1;
+  return shmx_os_now() + (seconds > 0 ? (int64_t)(seconds * 1e9) : 0);
+}
+
+/* Waits until the task at index 1 has ended. False when the deadline came first. */
+static bool wait_for_task(lua_State *L, struct shmx_task *task, int64_t deadline) {
+  if (shmx_task_has_ended(task)) return true;
+  if (task->status == SHMX_TASK_NEW) return shmx_error(L, "the task has not been submitted to a pool");
+  lua_getiuservalue(L, 1, SHMX_TASK_POOL);
+  int index = lua_gettop(L);
+  struct lua_pool *pool = lua_touserdata(L, index);
+  bool in_time = true;
+  while (!shmx_task_has_ended(task)) {
+    if (!pool->core) return shmx_error(L, "the pool was closed before the task ended");
+    if (shmx_luapool_take_in(L, index, pool) > 0) continue;
+    if (!in_time) break;
+    in_time = shmx_luapool_sleep(L, pool, deadline);
+  }
+  lua_settop(L, index - 1);
+  return shmx_task_has_ended(task);
+}
+
+/* task:get([seconds]) -> results... */
+static int task_get(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  shmx_check_process(L);
+  if (!wait_for_task(L, task, check_deadline(L, 2))) {
+    lua_getiuservalue(L, 1, SHMX_TASK_NAME);
+    const char *name = lua_tostring(L, -1), *seconds = luaL_tolstring(L, 2, NULL);
+    return shmx_error(L, "timeout: task %s has not ended after %s seconds", name, seconds);
+  }
+  task->looked_at = true;
+  int count = shmx_task_push_results(L, 1);
+  if (task->status == SHMX_TASK_DONE) return count;
+  if (lua_istable(L, -1)) {
+    shmx_push_where(L);
+    lua_setfield(L, -2, "where");
+  }
+  return lua_error(L);
+}
+
+/* task:wait([seconds]) -> boolean: has it ended? */
+static int task_wait(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  shmx_check_process(L);
+  lua_pushboolean(L, wait_for_task(L, task, check_deadline(L, 2)));
+  return 1;
+}
+
+const char *shmx_task_state_on_board(lua_State *L, int index) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  lua_getiuservalue(L, index, SHMX_TASK_POOL);
+  struct lua_pool *pool = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (!pool || !pool->core) return "cancelled";
+  return shmx_pool_is_claimed(pool->core, task->ticket) ? "running" : "queued";
+}
+
+/* task:done() -> boolean; takes in what has ended, without waiting */
+static int task_done(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  shmx_check_process(L);
+  if (task->status == SHMX_TASK_QUEUED) {
+    lua_getiuservalue(L, 1, SHMX_TASK_POOL);
+    shmx_luapool_take_in(L, lua_gettop(L), lua_touserdata(L, -1));
+  }
+  lua_pushboolean(L, shmx_task_has_ended(task));
+  return 1;
+}
+
+/* task:cancel() -> boolean: has it been taken back, before a worker had it? */
+static int task_cancel(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  shmx_check_process(L);
+  lua_getiuservalue(L, 1, SHMX_TASK_POOL);
+  struct lua_pool *pool = lua_touserdata(L, -1);
+  bool cancelled = task->status == SHMX_TASK_QUEUED && pool->core && shmx_pool_cancel(pool->core, task->ticket);
+  if (cancelled) shmx_luapool_take_in(L, lua_gettop(L), pool);
+  lua_pushboolean(L, cancelled);
+  return 1;
+}
+
+/* pool:wait([seconds]) -> boolean: sleeps until something has ended or changed, and takes it in */
+static int pool_wait(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  int64_t deadline = check_deadline(L, 2);
+  bool in_time = shmx_luapool_take_in(L, 1, pool) > 0 || shmx_luapool_sleep(L, pool, deadline);
+  shmx_luapool_take_in(L, 1, pool);
+  lua_pushboolean(L, in_time);
+  return 1;
+}
+
+/* --- opening and closing --- */
+
+/* In a protected call, for the position of its errors: pool, configuration */
+static int pack_configuration(lua_State *L) {
+  static const struct shmx_pack_names names = {"argument", 0};
+  struct lua_pool *pool = lua_touserdata(L, 1);
+  shmx_codec_pack(L, &pool->packet, 2, 1, SHMX_PACK_FUNCTIONS, &names);
+  if (shmx_packet_take(&pool->packet, &pool->configuration) < 0) return luaL_error(L, "not enough memory");
+  return 0;
+}
+
+/* A pool without workers, on the top. */
+static struct lua_pool *push_pool(lua_State *L) {
+  struct lua_pool *pool = lua_newuserdatauv(L, sizeof *pool, POOL_VALUES);
+  memset(pool, 0, sizeof *pool);
+  shmx_packet_init(&pool->packet);
+  luaL_setmetatable(L, SHMX_POOL_TYPE);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, POOL_TASKS);
+  return pool;
+}
+
+/* Starts the workers with the packet as configuration; the other options are core.open's arguments. 0 or -errno. */
+static int start_workers(lua_State *L, struct lua_pool *pool, struct shmx_host *host) {
+  struct shmx_cargo *cargo = &pool->configuration;
+  struct shmx_code_ref *codes = lua_newuserdatauv(L, (cargo->ncodes + 1) * sizeof *codes, 0);
+  int r = 0;
+  for (uint32_t i = 0; i < cargo->ncodes; i++)
+    codes[i] = shmx_luapool_code_ref(host->memory, shmx_cargo_code(cargo, i), &r);
+  struct shmx_pool_options options = {.workers = (uint32_t)luaL_checkinteger(L, 1),
+                                      .memory = (uint64_t)luaL_checkinteger(L, 2),
+                                      .config = {.body = pool->packet.body,
+                                                 .size = pool->packet.size,
+                                                 .segments = (struct shmx_segment *const *)shmx_cargo_items(cargo),
+                                                 .nsegments = cargo->nsegments,
+                                                 .codes = codes,
+                                                 .ncodes = cargo->ncodes},
+                                      .progress = (enum shmx_progress_mode)luaL_checkinteger(L, 4)};
+  return r < 0 ? r : shmx_pool_open(host, &options, &pool->core);
+}
+
+/* Pushes the path of the supervisor's program, and starts it if need be. A dead one's pools that nobody refers to any more
+ * must not stand in the way. 0 or -errno. */
+static int start_host(lua_State *L, struct shmx_host **host) {
+  const char *helper = shmx_push_path(L, "libexec/shmx/shmx-host");
+  int r = shmx_host_start(helper, host);
+  if (r != -EPIPE) return r;
+  lua_gc(L, LUA_GCCOLLECT);
+  return shmx_host_start(helper, host);
+}
+
+/* core.open(workers, memory, configuration, progress) -> pool. The configuration is a value for the workers. */
+static int open_pool(lua_State *L) {
+  shmx_check_process(L);
+  lua_settop(L, 5);
+  struct lua_pool *pool = push_pool(L);
+  struct shmx_host *host;
+  int index = lua_gettop(L);
+  int r = start_host(L, &host);
+  if (r == -EPIPE)
+    return shmx_error(L, "the supervisor process has died; close the pools that it had, then open new ones");
+  if (r < 0)
+    return shmx_error(L, "the supervisor %s cannot be started: %s", lua_tostring(L, -1), shmx_luapool_explain(r));
+  lua_pushcfunction(L, pack_configuration);
+  lua_pushlightuserdata(L, pool);
+  lua_pushvalue(L, 3);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) shmx_luapool_refuse(L, NULL);
+  r = start_workers(L, pool, host);
+  if (r < 0) return shmx_error(L, "a pool cannot be opened: %s", shmx_luapool_explain(r));
+  lua_settop(L, index);
+  return 1;
+}
+
+/* pool:ready() -> true, or false while workers start, or nil and why it is broken */
+static int pool_ready(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  const char *why;
+  int ready = shmx_pool_ready(pool->core, &why);
+  if (ready == 0 && !shmx_host_is_alive(shmx_host_running())) why = shmx_luapool_explain(-EPIPE), ready = -1;
+  if (ready >= 0) {
+    lua_pushboolean(L, ready);
+    return 1;
+  }
+  luaL_pushfail(L);
+  lua_pushstring(L, why);
+  return 2;
+}
+
+/* pool:cancel_queued(): takes back every task that no worker has claimed */
+static int pool_cancel_queued(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  lua_getiuservalue(L, 1, POOL_TASKS);
+  lua_Unsigned count = lua_rawlen(L, -1);
+  for (lua_Unsigned i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, (lua_Integer)i);
+    struct shmx_task *task = shmx_task_test(L, -1);
+    if (task && task->status == SHMX_TASK_QUEUED) shmx_pool_cancel(pool->core, task->ticket);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  shmx_luapool_take_in(L, 1, pool);
+  return 0;
+}
+
+/* pool:stop([seconds]): the workers are to end, at the latest after so many seconds */
+static int pool_stop(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  int64_t deadline = check_deadline(L, 2);
+  pool->closing = true;
+  shmx_pool_close(pool->core, deadline < 0 ? 0 : deadline);
+  return 0;
+}
+
+static int pool_stopped(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  lua_pushboolean(L, shmx_pool_is_closed(pool->core));
+  return 1;
+}
+
+static int pool_in_flight(lua_State *L) {
+  struct lua_pool *pool = luaL_checkudata(L, 1, SHMX_POOL_TYPE);
+  lua_pushinteger(L, pool->core ? shmx_pool_in_flight(pool->core) : 0);
+  return 1;
+}
+
+static int pool_is_open(lua_State *L) {
+  struct lua_pool *pool = luaL_checkudata(L, 1, SHMX_POOL_TYPE);
+  lua_pushboolean(L, pool->core != NULL);
+  return 1;
+}
+
+/* pool:worker(i) -> pid, state, tasks done; nil while there is none */
+static int pool_worker(lua_State *L) {
+  static const char *const states[] = {"", "starting", "ready", "failed", "dead"};
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  struct shmx_worker_info info;
+  if (!shmx_pool_worker(pool->core, (uint32_t)luaL_checkinteger(L, 2), &info)) return 0;
+  lua_pushinteger(L, info.pid);
+  lua_pushstring(L, states[info.state]);
+  lua_pushinteger(L, (lua_Integer)info.ended);
+  return 3;
+}
+
+static void destroy(struct lua_pool *pool) {
+  struct shmx_pool *core = pool->core;
+  pool->core = NULL;
+  if (!pool->packing) { /* else whoever closes it does so in the middle of a submit */
+    shmx_packet_fini(&pool->packet);
+    shmx_packet_init(&pool->packet);
+  }
+  shmx_pool_destroy(core);
+  shmx_cargo_drop(&pool->configuration);
+}
+
+/* pool:release(): frees a pool that has stopped; what is still on the board is lost */
+static int pool_release(lua_State *L) {
+  struct lua_pool *pool = luaL_checkudata(L, 1, SHMX_POOL_TYPE);
+  if (!shmx_os_forked()) destroy(pool);
+  return 0;
+}
+
+/* Ends it at once: nobody can ask for results any more. Runs no Lua and does not raise. */
+static int pool_gc(lua_State *L) {
+  struct lua_pool *pool = luaL_checkudata(L, 1, SHMX_POOL_TYPE);
+  if (shmx_os_forked()) return 0;
+  if (pool->core) {
+    struct shmx_outcome outcome;
+    shmx_pool_close(pool->core, 1);
+    for (;;) {
+      while (shmx_pool_next(pool->core, &outcome)) shmx_incoming_close(&outcome.message);
+      if (shmx_pool_is_closed(pool->core)) break;
+      shmx_pool_wait(pool->core, -1);
+    }
+  }
+  destroy(pool);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {{"submit", shmx_luapool_submit},
+                                   {"publish", shmx_luapool_publish},
+                                   {"wait", pool_wait},
+                                   {"ready", pool_ready},
+                                   {"cancel_queued", pool_cancel_queued},
+                                   {"stop", pool_stop},
+                                   {"stopped", pool_stopped},
+                                   {"in_flight", pool_in_flight},
+                                   {"is_open", pool_is_open},
+                                   {"worker", pool_worker},
+                                   {"release", pool_release},
+                                   {"check", pool_check},
+                                   {NULL, NULL}};
+
+static int is_task(lua_State *L) {
+  lua_pushboolean(L, shmx_task_test(L, 1) != NULL);
+  return 1;
+}
+
+static int is_pool(lua_State *L) {
+  lua_pushboolean(L, luaL_testudata(L, 1, SHMX_POOL_TYPE) != NULL);
+  return 1;
+}
+
+static const luaL_Reg task_methods[] = {
+    {"get", task_get}, {"wait", task_wait}, {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
+
+void shmx_pool_open_type(lua_State *L) {
+  luaL_newmetatable(L, SHMX_POOL_TYPE);
+  lua_pushcfunction(L, pool_gc);
+  lua_setfield(L, -2, "__gc");
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "methods");
+  lua_setfield(L, -2, "pool_type"); /* its other metamethods are set by lua/shmx/pool.lua */
+  luaL_getmetatable(L, SHMX_TASK_TYPE);
+  lua_getfield(L, -1, "methods");
+  luaL_setfuncs(L, task_methods, 0);
+  lua_pop(L, 2);
+  lua_pushcfunction(L, is_task);
+  lua_setfield(L, -2, "is_task");
+  lua_pushcfunction(L, is_pool);
+  lua_setfield(L, -2, "is_pool");
+  lua_pushinteger(L, SHMX_LANES_MAX / 2);
+  lua_setfield(L, -2, "workers_max");
+  lua_pushcfunction(L, open_pool);
+  lua_setfield(L, -2, "open");
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The userdata `shmx.pool`: main's end of a pool for Lua.
+ */
+#ifndef SHMX_BIND_POOL_H
+#define SHMX_BIND_POOL_H
+
+#include <lua.h>
+
+#define SHMX_POOL_TYPE "shmx.pool"
+
+/* What has become of the task at `index`, which has been submitted: "queued", "running", or "cancelled" when its pool is
+ * gone. */
+const char *shmx_task_state_on_board(lua_State *L, int index);
+
+/* Registers the type, adds its functions to the module on the top and methods to tasks (which must be open). */
+void shmx_pool_open_type(lua_State *L);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the userdata `shmx.pool` share: pool_submit.c brings tasks onto the board, pool_take.c takes in what
+ * has become of them, pool.c has the rest.
+ */
+#ifndef SHMX_BIND_POOL_PARTS_H
+#define SHMX_BIND_POOL_PARTS_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bind/codec.h"
+#include "core/pool.h"
+
+enum { POOL_TASKS = 1, POOL_VALUES = 1 }; /* a pool's values: its tasks on the board, by ticket + 1 */
+
+struct lua_pool {
+  struct shmx_pool *core; /* NULL once closed */
+  struct shmx_packet packet;
+  struct shmx_cargo configuration; /* what it brings with it must live as long as workers may start */
+  bool packing;                    /* the packet is in use: what runs meanwhile must not submit */
+  bool closing;                    /* its workers have been told to end */
+};
+
+/* A sentence for a code of the core's. */
+const char *shmx_luapool_explain(int code);
+
+/* The pool at a stack index, which must be open. */
+struct lua_pool *shmx_luapool_check(lua_State *L, int index);
+
+/* The pool at index 1, for the method of this name, which may have been called with a dot. */
+struct lua_pool *shmx_luapool_check_self(lua_State *L, const char *name);
+
+/* Takes in every end that there is; the pool is at stack index `index`. Returns how many. */
+int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool);
+
+/* Sleeps until something may have changed. False when the deadline has passed. */
+bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, int64_t deadline);
+
+/* What a message says of a function prototype; *error is set when that fails. */
+struct shmx_code_ref shmx_luapool_code_ref(struct shmx_memory *memory, struct shmx_code *code, int *error);
+
+/* Raises the error on the top again; a text gets the script's position, and "task NAME, " before it when it has a name. */
+void shmx_luapool_refuse(lua_State *L, const char *name);
+
+/* pool:submit(f, ...) -> task */
+int shmx_luapool_submit(lua_State *L);
+
+/* pool:publish(task): submits a task that was made by shmx.task */
+int shmx_luapool_publish(lua_State *L);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Submitting: a function and its arguments become a message on the board.
+ *
+ * Encoding can run Lua code (__shmx_pack, finalizers), and so can the wait for room on a full board. `packing` keeps such
+ * code from submitting, which would spoil the packet.
+ */
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind/code.h"
+#include "bind/module.h"
+#include "bind/pool.h"
+#include "bind/pool_parts.h"
+#include "bind/task.h"
+
+static const struct shmx_pack_names argument_names = {"argument", 1};
+
+/* Encodes a function and its arguments into the packet, and moves what it refers to into the cargo; in a protected call:
+ * pool, cargo, function, arguments... */
+static int pack(lua_State *L) {
+  struct lua_pool *pool = lua_touserdata(L, 1);
+  struct shmx_cargo *cargo = lua_touserdata(L, 2);
+  shmx_cargo_drop(cargo); /* of an attempt that failed */
+  shmx_packet_reset(&pool->packet);
+  shmx_codec_pack(L, &pool->packet, 3, lua_gettop(L) - 2, SHMX_PACK_FUNCTIONS, &argument_names);
+  if (shmx_packet_take(&pool->packet, cargo) < 0) return luaL_error(L, "not enough memory");
+  return 0;
+}
+
+/* The supervisor that knew the chunk of the code is gone, and who looked at it too: its successor gets a copy. */
+static int renew(struct shmx_memory *memory, struct shmx_code *code) {
+  struct shmx_segment *copy;
+  int r = shmx_memory_alloc(memory, code->segment->size, 0, &copy);
+  if (r < 0) return r;
+  memcpy(copy->data, code->segment->data, copy->size);
+  shmx_segment_release(code->segment);
+  code->segment = copy;
+  return 0;
+}
+
+struct shmx_code_ref shmx_luapool_code_ref(struct shmx_memory *memory, struct shmx_code *code, int *error) {
+  struct shmx_segment_ref ref = {0};
+  int r = shmx_memory_describe(memory, code->segment, &ref);
+  if (r == -ESTALE && renew(memory, code) == 0) r = shmx_memory_describe(memory, code->segment, &ref);
+  if (r < 0) *error = r;
+  return (struct shmx_code_ref){{code->hash[0], code->hash[1]}, ref.chunk, ref.offset, (uint32_t)ref.size};
+}
+
+enum { FEW_CODES = 8 };
+
+/* Publishes the packet with what is in the task's cargo; runs no Lua. 0 or as shmx_pool_submit. */
+static int publish(struct lua_pool *pool, struct shmx_task *task, const char *label) {
+  struct shmx_cargo *cargo = &task->cargo;
+  struct shmx_code_ref few[FEW_CODES], *codes = few;
+  int error = 0;
+  if (cargo->ncodes > FEW_CODES) codes = malloc(cargo->ncodes * sizeof *codes);
+  if (!codes) return -ENOMEM;
+  struct shmx_memory *memory = shmx_memory_here();
+  for (uint32_t i = 0; i < cargo->ncodes; i++)
+    codes[i] = shmx_luapool_code_ref(memory, shmx_cargo_code(cargo, i), &error);
+  struct shmx_outgoing message = {.body = pool->packet.body,
+                                  .size = pool->packet.size,
+                                  .segments = (struct shmx_segment *const *)shmx_cargo_items(cargo),
+                                  .nsegments = cargo->nsegments,
+                                  .codes = codes,
+                                  .ncodes = cargo->ncodes};
+  if (error == 0) error = shmx_pool_submit(pool->core, &message, (uint32_t)task->id, label, &task->ticket);
+  if (codes != few) free(codes);
+  return error;
+}
+
+/* Waits until the board may have room; in a protected call: pool. */
+static int make_room(lua_State *L) {
+  struct lua_pool *pool = lua_touserdata(L, 1);
+  if (shmx_luapool_take_in(L, 1, pool) == 0) shmx_luapool_sleep(L, pool, -1);
+  return 0;
+}
+
+/* Publishes, taking in results while the board is full. Finalizers and hooks run meanwhile, and must not submit; if one
+ * closes the pool, that is the end of it. */
+static int publish_and_wait(lua_State *L, struct lua_pool *pool, struct shmx_task *task, const char *label) {
+  int r = 0;
+  while (pool->core && (r = publish(pool, task, label)) == -EAGAIN) {
+    lua_pushcfunction(L, make_room);
+    lua_pushvalue(L, 1);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+      pool->packing = false;
+      lua_error(L);
+    }
+  }
+  pool->packing = false;
+  return r;
+}
+
+/* Raises the error for what publish_and_wait returns. */
+static void check_published(lua_State *L, struct lua_pool *pool, int r) {
+  const char *why;
+  if (!pool->core) shmx_error(L, "the pool is closed");
+  if (r == -ESHUTDOWN && shmx_pool_ready(pool->core, &why) < 0) shmx_error(L, "the pool is broken: %s", why);
+  if (r < 0) shmx_error(L, "a task cannot be submitted: %s", shmx_luapool_explain(r));
+}
+
+void shmx_luapool_refuse(lua_State *L, const char *name) {
+  if (lua_type(L, -1) != LUA_TSTRING) lua_error(L);
+  if (name) shmx_error(L, "task %s, %s", name, lua_tostring(L, -1));
+  shmx_error(L, "%s", lua_tostring(L, -1));
+}
+
+/* Submits the task at stack index `index`: the function and `count` - 1 arguments stand from `first` on. Errors call it
+ * by `name`, if it is not NULL. */
+static void submit(lua_State *L, struct lua_pool *pool, int index, int first, int count, const char *name) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  if (pool->closing) shmx_error(L, "the pool is being closed");
+  if (pool->packing)
+    shmx_error(L, "a task cannot be submitted while another is: in __shmx_pack, a finalizer or a hook");
+  luaL_checkstack(L, count + 8, "too many arguments");
+  char label[SHMX_SLOT_NAME] = "";
+  if (shmx_pool_wants_names(pool->core)) shmx_task_label(L, index, first, count, label, sizeof label);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, index, SHMX_TASK_POOL);
+  pool->packing = true;
+  lua_pushcfunction(L, pack);
+  lua_pushlightuserdata(L, pool);
+  lua_pushlightuserdata(L, &task->cargo);
+  for (int i = 0; i < count; i++) lua_pushvalue(L, first + i);
+  if (lua_pcall(L, count + 2, 0, 0) != LUA_OK) {
+    pool->packing = false;
+    shmx_luapool_refuse(L, name);
+  }
+  check_published(L, pool, publish_and_wait(L, pool, task, label));
+  task->status = SHMX_TASK_QUEUED;
+  lua_getiuservalue(L, 1, POOL_TASKS);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, -2, task->ticket + 1);
+  lua_pop(L, 1);
+}
+
+int shmx_luapool_submit(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
+  int count = lua_gettop(L) - 1;
+  if (lua_type(L, 2) != LUA_TFUNCTION)
+    return shmx_error(L, "bad argument #1 to 'submit' (function expected, got %s)", luaL_typename(L, 2));
+  shmx_task_push(L, 2);
+  int index = lua_gettop(L);
+  submit(L, pool, index, 2, count, NULL);
+  shmx_task_describe_arguments(L, index, 2, count);
+  return 1;
+}
+
+int shmx_luapool_publish(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  struct shmx_task *task = shmx_task_check(L, 2);
+  lua_settop(L, 2);
+  lua_getiuservalue(L, 2, SHMX_TASK_NAME);
+  const char *name = lua_tostring(L, 3);
+  if (task->status != SHMX_TASK_NEW) return shmx_error(L, "task %s has been submitted before; a task runs once", name);
+  int count = shmx_task_push_kept(L, 2);
+  submit(L, pool, 2, 4, count, name);
+  shmx_task_describe_arguments(L, 2, 4, count);
+  lua_pushnil(L);
+  lua_setiuservalue(L, 2, SHMX_TASK_FUNCTION);
+  return 0;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking in what has become of tasks, and waiting for it.
+ *
+ * Tasks on the board are kept in a table of the pool's, by ticket, so that their ends find them. Ends are taken in
+ * whenever main waits, submits or closes. Decoding runs in a protected call: a message that does not decode is that
+ * task's failure.
+ */
+#include <errno.h>
+#include <lauxlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "bind/module.h"
+#include "bind/pool_parts.h"
+#include "bind/task.h"
+
+const char *shmx_luapool_explain(int code) {
+  switch (code) {
+  case -EPIPE: return "the supervisor process of its pool has died";
+  case -ESHUTDOWN: return "the pool is broken";
+  case -ESTALE: return "an array belongs to a pool whose supervisor has died; send a copy of it (a:copy())";
+  case -EDQUOT: return "the memory budget is used up (--memory, shmx.memory)";
+  case -EFBIG: return "it is larger than the memory budget (--memory, shmx.memory)";
+  case -EMFILE: return "the limit of open files is reached (ulimit -n)";
+  case -ENOENT: return "the memory it points to does not exist any more";
+  case -EPROTO: return "its message makes no sense";
+  case -EINVAL: return "there are too many workers";
+  default: return strerror(-code);
+  }
+}
+
+/* --- taking in --- */
+
+static int decode(lua_State *L) {
+  struct shmx_incoming *message = lua_touserdata(L, 1);
+  struct shmx_delivery delivery = {message->body,      message->size,  message->segments,
+                                   message->nsegments, message->codes, message->ncodes};
+  return shmx_codec_unpack(L, &delivery, 0);
+}
+
+/* Calls the constructor of failures (lua/shmx/failure.lua) with the task at `task` and what is on the stack above it:
+ * {status, value, traceback, signal, exit code}. Leaves the failure. */
+static void make_failure(lua_State *L, int task, const char *status, int count) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "shmx.failure");
+  lua_insert(L, -count - 1);
+  lua_pushvalue(L, task);
+  lua_insert(L, -count - 1);
+  lua_pushstring(L, status);
+  lua_insert(L, -count - 1);
+  if (shmx_call_whole(L, count + 2, 1) != LUA_OK) lua_pushfstring(L, "%s", lua_tostring(L, -1));
+}
+
+static void fail(lua_State *L, int index, enum shmx_task_status status, const char *name, int count) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  task->status = status;
+  task->results = 1;
+  make_failure(L, index, name, count);
+  lua_setiuservalue(L, index, SHMX_TASK_RESULTS);
+}
+
+static void keep_results(lua_State *L, int index, int count) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  task->results = count;
+  if (count != 1) {
+    lua_createtable(L, count, 0);
+    lua_insert(L, -count - 1);
+    for (int i = count; i >= 1; i--) lua_rawseti(L, -i - 1, i);
+  }
+  lua_setiuservalue(L, index, SHMX_TASK_RESULTS);
+  task->status = SHMX_TASK_DONE;
+}
+
+static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
+  int base = lua_gettop(L);
+  if (outcome->error < 0) {
+    shmx_incoming_close(&outcome->message);
+    lua_pushfstring(L, "its result cannot be had: %s", shmx_luapool_explain(outcome->error));
+    fail(L, index, SHMX_TASK_FAILED, "failed", 1);
+    return;
+  }
+  lua_pushcfunction(L, decode);
+  lua_pushlightuserdata(L, &outcome->message);
+  int status = shmx_call_whole(L, 1, LUA_MULTRET);
+  shmx_incoming_close(&outcome->message);
+  int count = lua_gettop(L) - base;
+  if (status != LUA_OK) fail(L, index, SHMX_TASK_FAILED, "failed", count);
+  else if (outcome->status == SHMX_RESULT_REFUSED) fail(L, index, SHMX_TASK_REFUSED, "refused", count);
+  else if (outcome->status != SHMX_RESULT_VALUES) fail(L, index, SHMX_TASK_FAILED, "failed", count);
+  else keep_results(L, index, count);
+}
+
+static void take_crashed(lua_State *L, int index, int status) {
+  if (WIFSIGNALED(status)) {
+    const char *name = sigabbrev_np(WTERMSIG(status));
+    lua_pushfstring(L, "its worker was killed by signal SIG%s (%s)", name ? name : "?", strsignal(WTERMSIG(status)));
+    lua_pushnil(L);
+    lua_pushfstring(L, "SIG%s", name ? name : "?");
+    fail(L, index, SHMX_TASK_CRASHED, "crashed", 3);
+  } else {
+    lua_pushfstring(L, "its worker ended in it with exit code %d", WEXITSTATUS(status));
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_pushinteger(L, WEXITSTATUS(status));
+    fail(L, index, SHMX_TASK_CRASHED, "crashed", 4);
+  }
+}
+
+static void take_lost(lua_State *L, int index, struct shmx_pool *core) {
+  const char *why;
+  if (shmx_pool_ready(core, &why) < 0) lua_pushfstring(L, "its pool is broken: %s", why);
+  else lua_pushstring(L, shmx_luapool_explain(-EPIPE));
+  fail(L, index, SHMX_TASK_CRASHED, "crashed", 1);
+}
+
+static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shmx_outcome *outcome) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  task->worker = outcome->worker;
+  task->attempt = outcome->attempt;
+  task->nanoseconds = outcome->nanoseconds;
+  switch (outcome->end) {
+  case SHMX_END_DONE: take_done(L, index, outcome); break;
+  case SHMX_END_CRASHED: take_crashed(L, index, outcome->status); break;
+  case SHMX_END_LOST: take_lost(L, index, core); break;
+  case SHMX_END_CANCELLED:
+    lua_pushliteral(L, "it was cancelled before it began");
+    fail(L, index, SHMX_TASK_CANCELLED, "cancelled", 1);
+    break;
+  }
+  shmx_cargo_drop(&task->cargo);
+  lua_pushnil(L);
+  lua_setiuservalue(L, index, SHMX_TASK_POOL);
+}
+
+int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
+  int count = 0;
+  struct shmx_outcome outcome;
+  luaL_checkstack(L, 16, NULL);
+  while (pool->core && shmx_pool_next(pool->core, &outcome)) {
+    lua_getiuservalue(L, index, POOL_TASKS);
+    lua_rawgeti(L, -1, outcome.ticket + 1);
+    lua_pushboolean(L, false);
+    lua_rawseti(L, -3, outcome.ticket + 1); /* not nil: the table keeps its array part */
+    if (shmx_task_test(L, -1)) take_end(L, pool->core, lua_gettop(L), &outcome);
+    else shmx_incoming_close(&outcome.message);
+    lua_pop(L, 2);
+    count++;
+  }
+  return count;
+}
+
+/* --- waiting --- */
+
+/* After a signal: a hook that Ctrl-C has set fires in the next Lua function that runs, so one is run. The hook of the
+ * main thread counts for the coroutine that waits. */
+static void let_signals_speak(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main_thread = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  if (!lua_gethook(main_thread) && !lua_gethook(L)) return;
+  if (main_thread != L && lua_gethook(main_thread) && !lua_gethook(L))
+    lua_sethook(L, lua_gethook(main_thread), lua_gethookmask(main_thread), lua_gethookcount(main_thread));
+  if (luaL_loadstring(L, "return") == LUA_OK) lua_call(L, 0, 0);
+  else lua_pop(L, 1);
+}
+
+bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, int64_t deadline) {
+  if (!pool->core) return true; /* closed by a finalizer, when results were taken in */
+  let_signals_speak(L);         /* one that came while results were taken in */
+  if (!pool->core) return true;
+  int r = shmx_pool_wait(pool->core, deadline);
+  if (r == -EINTR) let_signals_speak(L);
+  return r != -ETIMEDOUT;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See runner.h. One Lua state for the worker's life; globals persist from task to task. Everything runs in protected
+ * calls; memory that Lua cannot get is that task's error.
+ *
+ * The result of a task is its values or, when it raised, the error value and the worker's traceback. An error value that
+ * cannot travel is replaced by its text.
+ */
+#include "bind/runner.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind/array.h"
+#include "bind/codec.h"
+#include "bind/module.h"
+#include "core/fault.h"
+
+enum { TEXT_MAX = 1 << 20 }; /* of an error and of its traceback, bytes */
+
+static struct {
+  lua_State *L;
+  struct shmx_packet packet;
+  const struct shmx_incoming *message; /* of the task that runs */
+  int error;                           /* why its message is incomplete */
+} here;
+
+bool shmx_runner_is_here(void) { return here.L != NULL; }
+
+/* --- start --- */
+
+static int push_message(lua_State *L) {
+  const struct shmx_incoming *m = here.message;
+  struct shmx_delivery delivery = {m->body, m->size, m->segments, m->nsegments, m->codes, m->ncodes};
+  return shmx_codec_unpack(L, &delivery, SHMX_PACK_FUNCTIONS);
+}
+
+/* package[field] = options[field], with the table of options at index 1 */
+static void set_package_field(lua_State *L, const char *field) {
+  lua_getglobal(L, "package");
+  if (lua_getfield(L, 1, field) == LUA_TSTRING) lua_setfield(L, -2, field);
+  else lua_pop(L, 1);
+  lua_pop(L, 1);
+}
+
+/* LUA_INIT as main ran it: code, or a file behind an @. */
+static void run_init_variable(lua_State *L) {
+  const char *name = "=LUA_INIT_5_4", *value = getenv(name + 1);
+  if (!value) value = getenv((name = "=LUA_INIT") + 1);
+  if (!value) return;
+  int status = value[0] == '@' ? luaL_loadfile(L, value + 1) : luaL_loadbuffer(L, value, strlen(value), name);
+  if (status != LUA_OK) lua_error(L);
+  lua_call(L, 0, 0);
+}
+
+/* Each -l mod, or -l global=mod, as main ran it. "mod-v2" makes the globals "mod-v2" and "mod". */
+static void load_library(lua_State *L, const char *spec) {
+  const char *equals = strchr(spec, '=');
+  size_t name = equals ? (size_t)(equals - spec) : strlen(spec), stem = equals ? name : strcspn(spec, "-");
+  lua_getglobal(L, "require");
+  lua_pushstring(L, equals ? equals + 1 : spec);
+  lua_call(L, 1, 1);
+  for (size_t length = name;; length = stem) {
+    const char *global = lua_pushlstring(L, spec, length);
+    lua_pushvalue(L, -2);
+    lua_setglobal(L, global);
+    lua_pop(L, 1);
+    if (length == stem) break;
+  }
+  lua_pop(L, 1);
+}
+
+static void load_libraries(lua_State *L) {
+  if (lua_getfield(L, 1, "libraries") != LUA_TTABLE) return;
+  lua_Integer count = luaL_len(L, -1);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, i);
+    load_library(L, luaL_checkstring(L, -1));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* Makes the state what main's was when its script began, then runs `init`. */
+static int set_up(lua_State *L) {
+  luaL_openlibs(L);
+  shmx_open_preload(L);
+  luaL_requiref(L, "shmx.core", luaopen_shmx_core,
+                0); /* arrays come as arguments, whether the task requires shmx or not */
+  if (here.error < 0) return luaL_error(L, "the options of the pool cannot be read: %s", strerror(-here.error));
+  lua_settop(L, 0);
+  push_message(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  set_package_field(L, "path");
+  set_package_field(L, "cpath");
+  lua_getfield(L, 1, "warnings");
+  if (lua_toboolean(L, -1)) lua_warning(L, "@on", 0);
+  lua_getfield(L, 1, "environment");
+  bool environment = lua_toboolean(L, -1);
+  lua_settop(L, 1);
+  if (environment) run_init_variable(L);
+  load_libraries(L);
+  if (lua_getfield(L, 1, "init") == LUA_TFUNCTION) lua_call(L, 0, 0);
+  return 0;
+}
+
+static int add_traceback(lua_State *L) {
+  const char *message = lua_tostring(L, 1);
+  if (!message && luaL_callmeta(L, 1, "__tostring")) message = lua_tostring(L, -1);
+  if (!message) message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  luaL_traceback(L, L, message, 1);
+  return 1;
+}
+
+static int start(void *context, int error, const struct shmx_incoming *config, char *text, size_t room) {
+  (void)context;
+  setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* whole lines, which do not mix with those of others */
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    snprintf(text, room, "not enough memory for a Lua state");
+    return -1;
+  }
+  here.L = L;
+  here.message = config;
+  here.error = error;
+  shmx_packet_init(&here.packet);
+  lua_pushcfunction(L, add_traceback);
+  lua_pushcfunction(L, set_up);
+  if (lua_pcall(L, 0, 0, 1) == LUA_OK) {
+    lua_settop(L, 0);
+    return 0;
+  }
+  snprintf(text, room, "%s", lua_tostring(L, -1));
+  return -1;
+}
+
+/* --- running a task --- */
+
+static void forget_traceback(lua_State *L) {
+  lua_pushnil(L);
+  lua_setfield(L, LUA_REGISTRYINDEX, "shmx.traceback");
+}
+
+/* The message handler: the error value stays as it is, the traceback is kept for pack_error. It does not run when memory
+ * is short. */
+static int keep_traceback(lua_State *L) {
+  luaL_traceback(L, L, NULL, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "shmx.traceback");
+  return 1;
+}
+
+/* Unpacks the function and its arguments, calls it, and packs what it returns. */
+static int perform(lua_State *L) {
+  static const struct shmx_pack_names names = {"result", 0};
+  if (here.error < 0)
+    return luaL_error(L, "the arguments of the task cannot be had: %s",
+                      here.error == -EDQUOT ? "the memory budget is used up" : strerror(-here.error));
+  lua_settop(L, 0);
+  int count = push_message(L);
+  SHMX_FAULT("w2");
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_call(L, count - 1, LUA_MULTRET);
+  shmx_codec_pack(L, &here.packet, 1, lua_gettop(L), 0, &names);
+  return 0;
+}
+
+/* The value on the top as text, at most TEXT_MAX bytes of it. */
+static void to_text(lua_State *L) {
+  size_t size;
+  const char *text = luaL_tolstring(L, -1, &size);
+  if (size <= TEXT_MAX) return;
+  lua_pushlstring(L, text, TEXT_MAX);
+  lua_pushfstring(L, "%s... (%I bytes in all)", lua_tostring(L, -1), (LUAI_UACINT)size);
+}
+
+/* Packs the error value, which is its argument, and the traceback. */
+static int pack_error(lua_State *L) {
+  static const struct shmx_pack_names names = {"error", 0};
+  if (lua_type(L, 1) == LUA_TSTRING) {
+    to_text(L);
+    lua_replace(L, 1);
+  }
+  lua_settop(L, 1);
+  lua_getfield(L, LUA_REGISTRYINDEX, "shmx.traceback");
+  shmx_codec_pack(L, &here.packet, 1, 2, 0, &names);
+  return 0;
+}
+
+static int pack_error_text(lua_State *L) {
+  to_text(L);
+  lua_replace(L, 1);
+  return pack_error(L);
+}
+
+static bool pack_protected(lua_State *L, lua_CFunction function, int error) {
+  shmx_packet_reset(&here.packet);
+  lua_pushcfunction(L, function);
+  lua_pushvalue(L, error);
+  bool ok = lua_pcall(L, 1, 0, 0) == LUA_OK;
+  lua_settop(L, error);
+  return ok;
+}
+
+/* Makes the packet say what went wrong; the error value is on the top. */
+static void pack_failure(lua_State *L) {
+  int error = lua_gettop(L);
+  if (pack_protected(L, pack_error, error) || pack_protected(L, pack_error_text, error)) return;
+  lua_pushliteral(L, "(its error cannot be made a text: __tostring fails)");
+  pack_protected(L, pack_error, error + 1);
+}
+
+static void fill(struct shmx_outgoing *result) {
+  *result = (struct shmx_outgoing){.body = here.packet.body,
+                                   .size = here.packet.size,
+                                   .segments = here.packet.segments,
+                                   .nsegments = here.packet.nsegments};
+}
+
+static enum shmx_result run(void *context, uint32_t task, int error, const struct shmx_incoming *arguments,
+                            struct shmx_outgoing *result) {
+  (void)context, (void)task;
+  lua_State *L = here.L;
+  here.message = arguments;
+  here.error = error;
+  shmx_packet_reset(&here.packet);
+  lua_settop(L, 0);
+  forget_traceback(L);
+  lua_pushcfunction(L, keep_traceback);
+  lua_pushcfunction(L, perform);
+  enum shmx_result verdict = SHMX_RESULT_VALUES;
+  if (lua_pcall(L, 0, 0, 1) != LUA_OK) {
+    verdict = SHMX_RESULT_ERROR;
+    pack_failure(L);
+  }
+  lua_settop(L, 0);
+  fflush(stdout);
+  fill(result);
+  return verdict;
+}
+
+static void refuse(void *context, int error, struct shmx_outgoing *result) {
+  (void)context;
+  lua_State *L = here.L;
+  const char *why = error == -EDQUOT || error == -EFBIG ? "the memory budget" : "the system";
+  forget_traceback(L);
+  lua_pushfstring(L, "%s refuses the result", why);
+  pack_protected(L, pack_error, lua_gettop(L));
+  lua_settop(L, 0);
+  fill(result);
+}
+
+static void done(void *context) {
+  (void)context;
+  shmx_packet_reset(&here.packet);
+}
+
+/* Garbage holds arrays that others could use the memory of. At first it is looked for only when arrays have come since the
+ * last time; later also for what a task has let go of that was kept before. */
+static void idle(void *context, bool for_long) {
+  static uint64_t collected_at;
+  (void)context;
+  struct shmx_memory *memory = shmx_memory_here();
+  if (shmx_memory_live(memory) == 0 || (!for_long && shmx_memory_handled(memory) == collected_at)) return;
+  lua_gc(here.L, LUA_GCCOLLECT);
+  collected_at = shmx_memory_handled(memory);
+}
+
+const struct shmx_runner shmx_lua_runner = {NULL, start, run, refuse, done, idle};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The userdata `shmx.task`: a function and its arguments, and afterwards its results or its error.
+ */
+#ifndef SHMX_BIND_TASK_H
+#define SHMX_BIND_TASK_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bind/codec.h"
+
+#define SHMX_TASK_TYPE "shmx.task"
+
+enum shmx_task_status {
+  SHMX_TASK_NEW,    /* not submitted: reads as "waiting" */
+  SHMX_TASK_QUEUED, /* on the board; reads as "running" once a worker has claimed it */
+  SHMX_TASK_DONE,
+  SHMX_TASK_FAILED,
+  SHMX_TASK_CRASHED,
+  SHMX_TASK_CANCELLED,
+  SHMX_TASK_REFUSED
+};
+
+/* Values that belong to it: the function (until it is submitted), the arguments, the results or the failure, its name,
+ * the pool (while it is on the board). One argument or result is kept as itself, more in a table with `n`. */
+enum {
+  SHMX_TASK_FUNCTION = 1,
+  SHMX_TASK_ARGUMENTS,
+  SHMX_TASK_RESULTS,
+  SHMX_TASK_NAME,
+  SHMX_TASK_POOL,
+  SHMX_TASK_VALUES = 5
+};
+
+struct shmx_task {
+  lua_Integer id;
+  enum shmx_task_status status;
+  uint32_t ticket;        /* while QUEUED: in its pool, which is one of its values */
+  int arguments, results; /* how many */
+  uint32_t worker, attempt;
+  uint64_t nanoseconds;
+  bool looked_at;          /* somebody has asked for its results or its error */
+  struct shmx_cargo cargo; /* segments and prototypes that it needs until it has ended */
+};
+
+struct shmx_task *shmx_task_check(lua_State *L, int index);
+struct shmx_task *shmx_task_test(lua_State *L, int index);
+
+/* Pushes a new task for the function at stack index `first`, without keeping it. */
+struct shmx_task *shmx_task_push(lua_State *L, int first);
+
+/* Keeps the function and the arguments behind it in the task at `index`. */
+void shmx_task_keep(lua_State *L, int index, int first, int count);
+
+/* Keeps of the arguments only what tostring shows. */
+void shmx_task_describe_arguments(lua_State *L, int index, int first, int count);
+
+/* Writes "work(1000)", cut to `size` bytes with the terminator: the name and arguments of a task that is being submitted. */
+void shmx_task_label(lua_State *L, int index, int first, int count, char *out, size_t size);
+
+/* Pushes the kept function and arguments and returns how many values that is. */
+int shmx_task_push_kept(lua_State *L, int index);
+
+static inline bool shmx_task_has_ended(const struct shmx_task *task) { return task->status >= SHMX_TASK_DONE; }
+
+/* Pushes the results, which must be there, and returns how many. */
+int shmx_task_push_results(lua_State *L, int index);
+
+/* Registers the type, and adds `task` to the module on the top. */
+void shmx_task_open(lua_State *L);
+
+#endif

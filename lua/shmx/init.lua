@@ -1,0 +1,81 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The module `shmx`: typed arrays in shared memory, tasks, and pools of worker processes.
+--
+-- What touches shared memory or runs for every task is written in C (shmx.core); pools are put together from that in
+-- shmx.pool, failures of tasks are in shmx.failure, options in shmx.options.
+
+local core = require "shmx.core"
+local options = require "shmx.options"
+local failure = require "shmx.failure"
+
+core.on_failure(failure.new)
+
+---A typed, shaped view of shared memory. `a[i]` reads and writes, `#a` is the first dimension; every index is 1-based.
+---@class shmx.Array
+---@field dtype shmx.dtype
+---@field shape integer[]
+---@field strides integer[]   in elements
+---@field ndim integer
+---@field size integer        number of elements
+---@field nbytes integer
+---@field segment shmx.Segment
+---@field get fun(self: shmx.Array, ...: integer): number|boolean|nil       negative indices count from the end
+---@field set fun(self: shmx.Array, ...): nil                               set(i, j, ..., value)
+---@field fill fun(self: shmx.Array, value: number|boolean): shmx.Array
+---@field copy fun(self: shmx.Array): shmx.Array
+---@field astype fun(self: shmx.Array, dtype: shmx.dtype): shmx.Array
+---@field sum fun(self: shmx.Array): number
+---@field min fun(self: shmx.Array): number|boolean
+---@field max fun(self: shmx.Array): number|boolean
+---@field view fun(self: shmx.Array, ...: integer|integer[]|nil): shmx.Array  {first, last, step} for each dimension
+---@field reshape fun(self: shmx.Array, ...: integer): shmx.Array
+---@field totable fun(self: shmx.Array): table
+---@field tobytes fun(self: shmx.Array): string
+---@field close fun(self: shmx.Array)                                       lets go of the memory at once
+
+---@alias shmx.dtype "i8"|"u8"|"i16"|"u16"|"i32"|"u32"|"i64"|"u64"|"f32"|"f64"|"bool"
+
+---The memory that an array lies in: the unit of lifetime and of the handover.
+---@class shmx.Segment
+---@field id integer     never used again
+---@field bytes integer
+---@field chunk integer  the shared memory object that it is a part of
+
+---@class shmx
+---@field version string
+---@field memory integer|string  the memory budget in bytes; may be set, also as "512M" or "50%"
+---@field array fun(dtype: shmx.dtype, shape: integer|integer[]): shmx.Array  zeroed
+---@field empty fun(dtype: shmx.dtype, shape: integer|integer[]): shmx.Array  with whatever is there
+---@field full fun(dtype: shmx.dtype, shape: integer|integer[], value: number|boolean): shmx.Array
+---@field range fun(dtype: shmx.dtype, first: number, last: number, step?: number): shmx.Array  last included
+---@field from fun(values: table|string, dtype?: shmx.dtype): shmx.Array
+---@field task fun(f: function|table, ...): shmx.Task
+---@field pool fun(options?: shmx.PoolOptions): shmx.Pool
+---@field clock fun(): number   monotonic, seconds
+---@field pid fun(): integer
+---@field cpus fun(): integer   that this process may use
+local shmx = { version = core.version }
+
+for _, name in ipairs { "array", "empty", "full", "range", "from", "task", "clock", "pid", "cpus" } do
+  shmx[name] = core[name]
+end
+shmx.pool = require("shmx.pool").open
+
+local budget = core.settings().memory
+if budget and not core.in_worker() then core.budget(options.bytes(budget, "--memory")) end
+
+---`memory` is the budget in force, wherever it was set; the other fields are plain.
+local meta = {}
+
+function meta.__index(_, key)
+  if key == "memory" then return core.budget() end
+end
+
+function meta.__newindex(self, key, value)
+  if key ~= "memory" then return rawset(self, key, value) end
+  if core.in_worker() then options.fail("shmx.memory is set by the script, not by a task") end
+  core.budget(options.bytes(value, "shmx.memory"))
+end
+
+return setmetatable(shmx, meta)

@@ -1,0 +1,239 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Pools: opening with options, and what is put together from submitting, waiting and taking in (shmx.core): execute,
+-- map, the order of closing, the list of workers.
+
+local core = require "shmx.core"
+local options = require "shmx.options"
+local failure = require "shmx.failure"
+
+---@class shmx.PoolOptions
+---@field workers integer?         default: -w of the command, else the number of cores
+---@field init (fun(): any)?       runs once in each worker before its first task; what it sets, tasks see
+---@field memory integer|string?   bytes that its workers may make; a number or "512M"
+---@field progress boolean?        default: if standard error is a terminal
+---@field grace number?            seconds that a running task has when the pool is closed in a hurry; default 5
+
+---A function and its arguments; after it has run, its results or its failure.
+---@class shmx.Task
+---@field id integer
+---@field name string
+---@field status "waiting"|"queued"|"running"|"done"|"failed"|"crashed"|"cancelled"|"refused"
+---@field result any        its first result, nil until it has ended
+---@field results table?    all of them, with `n`
+---@field error shmx.Failure?
+---@field worker integer?
+---@field attempt integer
+---@field seconds number?   how long it ran
+---@field get fun(self: shmx.Task, seconds?: number): ...   waits; returns the results or raises the failure
+---@field wait fun(self: shmx.Task, seconds?: number): boolean  waits; has it ended?
+---@field done fun(self: shmx.Task): boolean                has it ended?
+---@field cancel fun(self: shmx.Task): boolean              takes it back; false if a worker has begun
+
+---@class shmx.Pool
+---@field workers shmx.Worker[]
+---@field submit fun(self: shmx.Pool, f: function, ...): shmx.Task
+local Pool = {}
+
+-- The methods that are written in C. Most are for this file alone.
+local raw = core.pool_type.methods
+Pool.submit = raw.submit
+
+---@class shmx.Worker
+---@field number integer
+---@field pid integer
+---@field state "starting"|"ready"
+---@field tasks_done integer
+local Worker = {}
+Worker.__index = Worker
+Worker.__name = "shmx.Worker"
+
+local known_options = { workers = true, init = true, memory = true, progress = true, grace = true }
+local known_of_execute = { on_error = true }
+local known_of_close = { cancel = true }
+
+-- What a pool remembers besides its userdata.
+---@type table<shmx.Pool, {workers: integer, grace: number}>
+local states = setmetatable({}, { __mode = "k" })
+
+--- opening ---
+
+local function read_workers(given, settings)
+  if given ~= nil then return options.count(given, "option 'workers' to 'pool'", 1, core.workers_max) end
+  if settings.workers then return options.count(settings.workers, "-w of the command", 1, core.workers_max) end
+  return math.min(core.cpus(), core.workers_max)
+end
+
+local function read_options(given)
+  given = options.read(given, "argument #1 to 'pool'", known_options)
+  local settings = core.settings()
+  local read = {
+    workers = read_workers(given.workers, settings),
+    init = options.typed(given.init, "option 'init' to 'pool'", "function"),
+    grace = given.grace ~= nil and options.seconds(given.grace, "option 'grace' to 'pool'") or 5,
+    memory = given.memory ~= nil and options.bytes(given.memory, "option 'memory' to 'pool'") or 0,
+    progress = options.typed(given.progress, "option 'progress' to 'pool'", "boolean"),
+  }
+  if read.progress == nil then read.progress = settings.progress end
+  return read
+end
+
+-- How the supervisor shows progress: 0 not at all, 1 by bars on the terminal, 2 by plain lines.
+local function progress_mode(wish)
+  if wish == false then return 0 end
+  if core.terminal() then return 1 end
+  return wish and 2 or 0
+end
+
+local function wait_until_ready(pool)
+  while true do
+    local ready, why = raw.ready(pool)
+    if ready then return end
+    if ready == nil then
+      raw.stop(pool, 0)
+      while not raw.stopped(pool) do raw.wait(pool) end
+      raw.release(pool)
+      options.fail("the pool cannot start: %s", failure.add_advice(why))
+    end
+    raw.wait(pool)
+  end
+end
+
+---Opens a pool of worker processes.
+---@param given shmx.PoolOptions?
+---@return shmx.Pool
+local function open(given)
+  local read = read_options(given)
+  if core.in_worker() then
+    options.fail("a task cannot open a pool; return what is to be done to the script, and submit it there")
+  end
+  local settings = core.settings()
+  local configuration = {
+    path = package.path, cpath = package.cpath, init = read.init, libraries = settings.libraries,
+    environment = settings.environment ~= false, warnings = settings.warnings,
+  }
+  local mode = progress_mode(read.progress)
+  local pool = core.open(read.workers, read.memory, configuration, mode)
+  states[pool] = { workers = read.workers, grace = read.grace }
+  if read.init then wait_until_ready(pool) end
+  return pool
+end
+
+--- running tasks ---
+
+local function check_tasks(tasks)
+  if core.is_task(tasks) then return { tasks } end
+  if type(tasks) ~= "table" then
+    options.fail("bad argument #1 to 'execute' (a task or a list of tasks expected, got %s)", options.type(tasks))
+  end
+  for i, task in ipairs(tasks) do
+    if not core.is_task(task) then
+      options.fail("bad argument #1 to 'execute' (element %d is not a task but a %s)", i, options.type(task))
+    end
+  end
+  return tasks
+end
+
+-- Waits for all of them, and returns the failures.
+local function wait_for_all(tasks)
+  local failures = {}
+  for i = 1, #tasks do
+    tasks[i]:wait()
+    failures[#failures + 1] = tasks[i].error
+  end
+  return failures
+end
+
+---Runs a task or a list of tasks, and returns them in a list when every one has ended. Raises one error that lists the
+---failures, unless `on_error` is "return"; `err.tasks` has the tasks.
+---@param tasks shmx.Task|shmx.Task[]
+---@param given {on_error: "return"|"raise"|nil}?
+---@return shmx.Task[]
+function Pool:execute(tasks, given)
+  raw.check(self, "execute")
+  local list = check_tasks(tasks)
+  local on_error = options.read(given, "argument #2 to 'execute'", known_of_execute).on_error
+  if on_error ~= nil and on_error ~= "return" and on_error ~= "raise" then
+    options.fail("bad option 'on_error' to 'execute' (\"return\" or \"raise\" expected, got %s)", tostring(on_error))
+  end
+  for _, task in ipairs(list) do raw.publish(self, task) end
+  local failures = wait_for_all(list)
+  if #failures > 0 and on_error ~= "return" then error(failure.several(list, failures, core.where()), 0) end
+  return list
+end
+
+---Calls `f` with each value of a list in the workers, and returns the list of first results, with `n`.
+---@param f function
+---@param values table
+---@return table
+function Pool:map(f, values)
+  raw.check(self, "map")
+  if type(f) ~= "function" then
+    options.fail("bad argument #1 to 'map' (function expected, got %s)", options.type(f))
+  elseif type(values) ~= "table" then
+    options.fail("bad argument #2 to 'map' (table expected, got %s)", options.type(values))
+  end
+  local count = values.n or #values
+  local tasks, results = {}, { n = count }
+  for i = 1, count do tasks[i] = raw.submit(self, f, values[i]) end
+  local failures = wait_for_all(tasks)
+  if #failures > 0 then error(failure.several(tasks, failures, core.where()), 0) end
+  for i = 1, count do results[i] = tasks[i].result end
+  return results
+end
+
+--- closing ---
+
+local function finish(pool, seconds)
+  raw.stop(pool, seconds)
+  while not raw.stopped(pool) or raw.in_flight(pool) > 0 do raw.wait(pool) end
+  raw.release(pool)
+end
+
+---Waits for what was submitted, then ends the workers. With `cancel`, what is queued is taken back, and what runs has
+---the pool's `grace` seconds. Results that were not fetched can be fetched afterwards.
+---@param given {cancel: boolean?}?
+function Pool:close(given)
+  local cancel = options.read(given, "argument #1 to 'close'", known_of_close).cancel
+  if core.is_pool(self) and not raw.is_open(self) then return end
+  raw.check(self, "close")
+  if cancel then
+    raw.cancel_queued(self)
+    return finish(self, states[self].grace)
+  end
+  while raw.in_flight(self) > 0 do raw.wait(self) end
+  finish(self)
+end
+
+--- workers ---
+
+---Kills the worker's process; the pool starts another in its place.
+function Worker:kill() core.kill(self.pid) end
+
+local function list_workers(pool)
+  local list = {}
+  if not raw.is_open(pool) then return list end
+  for number = 1, states[pool].workers do
+    local pid, state, done = raw.worker(pool, number)
+    if pid then
+      list[#list + 1] = setmetatable({ number = number, pid = pid, state = state, tasks_done = done }, Worker)
+    end
+  end
+  return list
+end
+
+local meta = core.pool_type
+
+function meta.__index(pool, key)
+  if key == "workers" then return list_workers(pool) end
+  return Pool[key]
+end
+
+function meta.__close(pool, err) Pool.close(pool, { cancel = err ~= nil }) end
+
+function meta.__tostring(pool)
+  if not raw.is_open(pool) then return "shmx.pool (closed)" end
+  return ("shmx.pool (workers: %d, tasks on the board: %d)"):format(states[pool].workers, raw.in_flight(pool))
+end
+
+return { open = open }

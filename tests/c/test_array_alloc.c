@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arrays when memory is refused: the k-th allocation of the Lua state fails, for every k and in every function, and so
+ * does the k-th segment. Afterwards no segment is left. The segments come from a stand-in for core/memory.c, which
+ * counts them, on malloc, so that the address sanitizer sees every wrong access.
+ */
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "bind/array.h"
+#include "check.h"
+#include "core/chunk.h"
+
+struct shmx_memory {
+  uint64_t serial;
+  int64_t segments; /* that exist */
+  int64_t bytes, budget;
+  int64_t fail_at; /* the fail_at-th allocation from now on fails; 0: none */
+  int code;        /* with this */
+  int64_t waits;
+};
+
+static struct shmx_memory memory = {.budget = INT64_MAX};
+static struct shmx_chunk chunk = {.id = 1ULL << 40 | 1};
+
+struct shmx_memory *shmx_memory_here(void) {
+  return &memory;
+}
+
+int shmx_memory_alloc(struct shmx_memory *m, uint64_t size, unsigned flags, struct shmx_segment **out) {
+  if (m->fail_at > 0 && --m->fail_at == 0) return m->code;
+  if ((int64_t)size > m->budget) return -EFBIG;
+  if (m->bytes + (int64_t)size > m->budget) return -EDQUOT;
+  struct shmx_segment *segment = calloc(1, sizeof *segment);
+  CHECK(segment != NULL);
+  segment->data = aligned_alloc(64, (size + 64) & ~63ULL);
+  CHECK(segment->data != NULL);
+  memset(segment->data, flags & SHMX_ALLOC_ZERO ? 0 : 0xA5, size);
+  segment->id = 1ULL << 40 | ++m->serial;
+  segment->size = size;
+  segment->memory = m;
+  segment->chunk = &chunk;
+  segment->refs = 1;
+  m->segments++;
+  m->bytes += (int64_t)size;
+  *out = segment;
+  return 0;
+}
+
+int shmx_memory_alloc_wait(struct shmx_memory *m, uint64_t size, unsigned flags, struct shmx_segment **out) {
+  m->waits++;
+  return shmx_memory_alloc(m, size, flags, out);
+}
+
+void shmx_segment_retain(struct shmx_segment *segment) { segment->refs++; }
+
+void shmx_segment_release(struct shmx_segment *segment) {
+  if (!segment || --segment->refs > 0) return;
+  segment->memory->segments--;
+  segment->memory->bytes -= (int64_t)segment->size;
+  free(segment->data);
+  free(segment);
+}
+
+/* An allocator whose k-th growth from now on fails. Every growth moves the block, so that a stale pointer is found. */
+static int64_t lua_fail_at;
+
+static void *allocate(void *ud, void *block, size_t old_size, size_t new_size) {
+  (void)ud;
+  if (new_size == 0) {
+    free(block);
+    return NULL;
+  }
+  bool grows = !block || new_size > old_size;
+  if (grows && lua_fail_at > 0 && --lua_fail_at == 0) {
+    lua_fail_at = 1; /* and all that follow, since Lua collects and tries again */
+    return NULL;
+  }
+  return realloc(block, new_size);
+}
+
+static lua_State *open_state(void) {
+  lua_State *L = lua_newstate(allocate, NULL);
+  CHECK(L != NULL);
+  luaL_openlibs(L);
+  lua_newtable(L);
+  shmx_array_open(L);
+  lua_setglobal(L, "shmx");
+  return L;
+}
+
+static const char *const scripts[] = {
+    "return #shmx.array('i64', 10), #shmx.empty('u8', {2, 3}), shmx.full('f32', {4}, 1.5):sum()",
+    "return shmx.range('i16', 1, 100, 3):sum(), shmx.range('f64', 1, 0, -0.1):max()",
+    "return shmx.from{{1, 2}, {3, 4}}, shmx.from{1.5}, shmx.from{true}, shmx.from('abcdefgh', 'i32')",
+    "local a = shmx.from{{1, 2}, {3, 4}} return a[1][2], a[2], a:get(1, 1), a:set(2, 2, 5)",
+    "local a = shmx.range('i64', 1, 9) for i, v in ipairs(a) do a[i] = v * 2 end return a:fill(3)",
+    "local a = shmx.range('u8', 1, 99) return a:copy(), a:astype('f64'), a:min(), a:max()",
+    "local a = shmx.array('u8', {9, 9}) return a:view(1), a:view({2, -1, 2}, 3), a:reshape(3, 27), a:reshape{81}",
+    "local a = shmx.range('f32', 1, 5000) return a:totable(), a:tobytes(), a:reshape(50, 100):totable()",
+    "return tostring(shmx.range('u64', 1, 5000)), tostring(shmx.full('f32', {9, 9, 9}, 0.1))",
+    "local a = shmx.array('u8', {2, 3}) return a.dtype, a.shape, a.strides, a.ndim, a.size, a.nbytes, a.segment",
+    "local a = shmx.array('u8', 3) return a.segment == a[{}]",
+    "local a <close> = shmx.array('u8', 3) local b <close> = a:view({1, 2}) a:close() return b[1]",
+    "return shmx.array('u8', -1)",
+    "return shmx.array('nothing', 1)",
+    "local a = shmx.array('u8', {2, 2}) a:set(1, 2, 256)",
+    "return shmx.from{{1, 2}, {3}}",
+    "local a = shmx.array('u8', 1) return a[3]",
+};
+
+/* Runs a script; true when it ran into the failure that was set up. */
+static bool run_script(const char *script, int64_t lua_fails, int64_t memory_fails) {
+  lua_State *L = open_state();
+  CHECK(luaL_loadstring(L, script) == LUA_OK);
+  lua_fail_at = lua_fails;
+  memory.fail_at = memory_fails;
+  int status = lua_pcall(L, 0, LUA_MULTRET, 0);
+  bool failed = lua_fails > 0 ? lua_fail_at == 1 : memory.fail_at == 0;
+  lua_fail_at = memory.fail_at = 0;
+  CHECK(status == LUA_OK || lua_type(L, -1) == LUA_TSTRING);
+  lua_settop(L, 0);
+  lua_gc(L, LUA_GCCOLLECT);
+  CHECK(memory.segments == 0);
+  lua_close(L);
+  return failed;
+}
+
+static void test_lua_allocation_fails(void) {
+  for (size_t s = 0; s < sizeof scripts / sizeof scripts[0]; s++) {
+    int64_t k = 2; /* a count of 1 means that it has failed */
+    while (run_script(scripts[s], k, 0)) CHECK(++k < 100000);
+    CHECK(k > 2);
+  }
+}
+
+static int open_arrays(lua_State *L) {
+  shmx_array_open(L);
+  return 0;
+}
+
+static void test_opening_fails(void) {
+  for (int64_t k = 2;; k++) {
+    lua_State *L = lua_newstate(allocate, NULL);
+    lua_pushcfunction(L, open_arrays);
+    lua_newtable(L);
+    lua_fail_at = k;
+    int status = lua_pcall(L, 1, 0, 0);
+    bool failed = lua_fail_at == 1;
+    lua_fail_at = 0;
+    CHECK(failed || status == LUA_OK);
+    lua_close(L);
+    if (!failed) break;
+  }
+}
+
+static void test_segment_allocation_fails(void) {
+  static const int codes[] = {-ENOMEM, -EDQUOT, -EFBIG, -EMFILE};
+  for (size_t c = 0; c < sizeof codes / sizeof codes[0]; c++) {
+    memory.code = codes[c];
+    for (size_t s = 0; s < sizeof scripts / sizeof scripts[0]; s++) {
+      for (int64_t k = 1; run_script(scripts[s], 0, k); k++) CHECK(k < 100);
+    }
+  }
+}
+
+/* Runs a script that must succeed. */
+static void run(const char *script) {
+  lua_State *L = open_state();
+  if (luaL_dostring(L, script) != LUA_OK) {
+    fprintf(stderr, "%s\n", lua_tostring(L, -1));
+    exit(1);
+  }
+  lua_close(L);
+  CHECK(memory.segments == 0);
+}
+
+static void test_refusal_collects_and_then_waits(void) {
+  memory.budget = 1 << 20;
+  run("collectgarbage('stop')\n"
+      "for i = 1, 1000 do shmx.array('u8', 600000) end");
+  CHECK(memory.waits == 0);
+  run("local a = shmx.array('u8', 600000)\n"
+      "local ok, message = pcall(shmx.array, 'u8', 500000)\n"
+      "assert(not ok and message:find('cannot allocate 500000 bytes: the memory budget is used up', 1, true), "
+      "message)");
+  CHECK(memory.waits == 1);
+  run("local ok, message = pcall(shmx.array, 'u8', 2000000)\n"
+      "assert(not ok and message:find('cannot allocate 2000000 bytes: the memory budget is smaller', 1, true), "
+      "message)");
+  CHECK(memory.waits == 1);
+}
+
+static void test_dropped_arrays_drive_the_collector(void) {
+  memory.budget = 64 << 20;
+  static const char *const modes[] = {"incremental", "generational"};
+  for (int i = 0; i < 2; i++) {
+    char script[300];
+    snprintf(script, sizeof script,
+             "collectgarbage('%s')\n"
+             "local keep = {} for i = 1, 20000 do keep[i] = {i} end\n"
+             "for i = 1, 20000 do shmx.empty('u8', 1 << 16) end\n"
+             "for i = 1, 300000 do shmx.empty('u8', 1000) end",
+             modes[i]);
+    run(script);
+  }
+  CHECK(memory.waits == 0);
+}
+
+/* Every allocation runs a cycle with a finalizer that closes the array that is being read. */
+static void test_finalizers_that_close_what_is_read(void) {
+  run("collectgarbage('setpause', 0) collectgarbage('setstepmul', 1000)\n"
+      "local a\n"
+      "local function trap() setmetatable({}, {__gc = function() a:close() end}) end\n"
+      "local reads = {\n"
+      "  function() return a:copy() end, function() return a:astype('f64') end, function() return a:totable() end,\n"
+      "  function() return a:tobytes() end, function() return tostring(a) end, function() return a[1] end,\n"
+      "  function() return a:view({1, 2}) end, function() return a:reshape(400) end, function() return a.shape end,\n"
+      "  function() return a.strides end, function() return a.segment end}\n"
+      "local closed = 0\n"
+      "for round = 1, 300 do\n"
+      "  for _, read in ipairs(reads) do\n"
+      "    a = shmx.full('i64', {20, 20}, round)\n"
+      "    trap()\n"
+      "    local ok, message = pcall(read)\n"
+      "    if not ok then assert(message:find('array is closed', 1, true), message) closed = closed + 1 end\n"
+      "  end\n"
+      "end\n"
+      "assert(closed > 0)");
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"lua_allocation_fails", test_lua_allocation_fails},
+      {"opening_fails", test_opening_fails},
+      {"segment_allocation_fails", test_segment_allocation_fails},
+      {"refusal_collects_and_then_waits", test_refusal_collects_and_then_waits},
+      {"dropped_arrays_drive_the_collector", test_dropped_arrays_drive_the_collector},
+      {"finalizers_that_close_what_is_read", test_finalizers_that_close_what_is_read},
+      {NULL, NULL},
+  };
+  return run_tests(tests, argc, argv);
+}

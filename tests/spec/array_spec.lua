@@ -1,0 +1,508 @@
+-- SPDX-License-Identifier: MIT
+-- Arrays as a script sees them: making, indexing, views, whole-array operations, and what wrong use gets.
+local shmx = require "shmx"
+
+local integers = { "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64" }
+local floats = { "f32", "f64" }
+local nan, inf = 0 / 0, math.huge
+
+local function each_dtype(f)
+  for _, dtype in ipairs(integers) do f(dtype, 1, 0) end
+  for _, dtype in ipairs(floats) do f(dtype, 1.5, 0.0) end
+  f("bool", true, false)
+end
+
+-- Checks that f(...) raises a message that contains `text`, and returns the message.
+local function refuses(text, f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok, "no error, expected: " .. text)
+  assert.is_truthy(tostring(message):find(text, 1, true), ("%s\nexpected: %s"):format(message, text))
+  return message
+end
+
+describe("making an array", function()
+  it("gives zeroed elements of every dtype", function()
+    each_dtype(function(dtype, value, zero)
+      local a = shmx.array(dtype, 5)
+      assert.equal(dtype, a.dtype)
+      for i = 1, 5 do assert.equal(zero, a[i]) end
+      a[3] = value
+      assert.equal(value, a[3])
+      assert.equal(math.type(value), math.type(a[3]))
+      assert.equal(zero, a[4])
+    end)
+  end)
+
+  it("zeroes memory that was used before", function()
+    for _ = 1, 100 do
+      local a <close> = shmx.array("u8", 1000)
+      assert.equal(0, a:sum())
+      a:fill(255)
+    end
+  end)
+
+  it("takes one size or a shape, and floats with an integer value", function()
+    assert.equal(1000, #shmx.array("i64", 10 ^ 3))
+    local a = shmx.empty("f32", { 2, 3.0, 4 })
+    assert.same({ 2, 3, 4 }, a.shape)
+    assert.same({ 12, 4, 1 }, a.strides)
+    assert.same({ 3, 24, 96, 2 }, { a.ndim, a.size, a.nbytes, #a })
+  end)
+
+  it("makes empty arrays", function()
+    local a = shmx.array("i64", 0)
+    assert.same({ 0, 0, 0, {} }, { #a, a.size, a:sum(), a:totable() })
+    assert.is_nil(a[1])
+    assert.equal("i64[0] {}", tostring(a))
+    assert.equal(0, shmx.array("f64", { 3, 0 }).size)
+  end)
+
+  it("fills with one value", function()
+    assert.same({ { 7, 7 }, { 7, 7 } }, shmx.full("u16", { 2, 2 }, 7):totable())
+    assert.same({ true, true }, shmx.full("bool", 2, true):totable())
+    refuses("bad argument #3 to 'full' (256 is not between 0 and 255)", shmx.full, "u8", 2, 256)
+    refuses("bad argument #3 to 'full' (a boolean is expected, got 1)", shmx.full, "bool", 2, 1)
+  end)
+
+  it("refuses sizes that are none", function()
+    local cases = {
+      { -1, "-1" }, { nan, "nan" }, { 1.5, "1.5" }, { 1e308, "1e+308" }, { inf, "inf" }, { "10", '"10"' },
+      { true, "boolean" }, { nil, "nil" },
+    }
+    for _, name in ipairs { "array", "empty" } do
+      for _, case in ipairs(cases) do
+        local text = ("bad argument #2 to '%s' (size must be a non-negative integer, got %s)"):format(name, case[2])
+        refuses(text, shmx[name], "i64", case[1])
+      end
+    end
+    refuses("bad argument #2 to 'array' (size 2 must be a non-negative integer, got -1)", shmx.array, "i8", { 2, -1 })
+    refuses("bad argument #2 to 'array' (a shape has 1 to 8 sizes, got 0)", shmx.array, "i8", {})
+    refuses("bad argument #2 to 'array' (a shape has 1 to 8 sizes, got 9)", shmx.array, "i8",
+      { 1, 1, 1, 1, 1, 1, 1, 1, 1 })
+    refuses("bad argument #2 to 'array' (that many elements", shmx.array, "i64", math.maxinteger)
+    refuses("bad argument #2 to 'array' (that many elements", shmx.array, "i8", { 2 ^ 40, 2 ^ 40 })
+    refuses("bad argument #2 to 'array' (that many elements", shmx.array, "i8", { 2 ^ 40, 0, 2 ^ 40 })
+    refuses("cannot allocate 4611686018427387904 bytes", shmx.array, "i8", 2 ^ 62)
+  end)
+
+  it("names the dtypes when one is not known", function()
+    local known = "i8 u8 i16 u16 i32 u32 i64 u64 f32 f64 bool"
+    refuses("bad argument #1 to 'array' (unknown dtype \"int\"; the dtypes are " .. known, shmx.array, "int", 1)
+    refuses("bad argument #1 to 'array' (a dtype is expected, got nothing", shmx.array)
+    refuses("unknown dtype", shmx.array, "i64\0", 1)
+  end)
+
+  it("points at the line of the caller", function()
+    local line = debug.getinfo(1, "l").currentline + 1
+    local message = refuses("bad argument #2 to 'array'", function() local a = shmx.array("i64", -1) return a end)
+    assert.is_truthy(message:find("array_spec.lua:" .. line .. ":", 1, true), message)
+  end)
+
+  it("refuses arguments that it does not know", function()
+    refuses("bad argument #4 to 'full' (nothing is expected here, got 5)", shmx.full, "u8", 1, 2, 5)
+  end)
+
+  it("stays bounded when arrays are dropped without collecting", function()
+    for _ = 1, 20000 do shmx.empty("u8", 1 << 20) end
+  end)
+end)
+
+describe("range", function()
+  it("includes the last, as for does", function()
+    local cases = { { 0, 9 }, { 0, -1 }, { 5, -5, -2 }, { 5, 4 }, { 1, 10, 4 }, { 3, 3 }, { 3, 3, -1 }, { -3, 3, 3 } }
+    for _, r in ipairs(cases) do
+      local expected = {}
+      for i = r[1], r[2], r[3] or 1 do expected[#expected + 1] = i end
+      for _, dtype in ipairs { "i8", "i32", "i64", "f32", "f64" } do
+        assert.same(expected, shmx.range(dtype, r[1], r[2], r[3]):totable())
+      end
+    end
+  end)
+
+  it("computes floats from the index", function()
+    local a = shmx.range("f64", 0, 100, 0.1)
+    for i = 1, #a do assert.equal((i - 1) * 0.1, a[i]) end
+    assert.equal(5, #shmx.range("f64", 0, 1, 0.25))
+  end)
+
+  it("goes to the ends of the integers", function()
+    assert.same({ math.maxinteger - 1, math.maxinteger },
+      shmx.range("i64", math.maxinteger - 1, math.maxinteger):totable())
+    assert.same({ math.mininteger, -1, math.maxinteger - 1 },
+      shmx.range("i64", math.mininteger, math.maxinteger, math.maxinteger):totable())
+    assert.same({ math.maxinteger, -1 }, shmx.range("i64", math.maxinteger, math.mininteger, math.mininteger):totable())
+  end)
+
+  it("refuses what the dtype cannot hold, a step of 0, and too much", function()
+    refuses("bad argument #3 to 'range' (256 is not between 0 and 255)", shmx.range, "u8", 0, 256)
+    refuses("bad argument #2 to 'range' (-129 is not between -128 and 127)", shmx.range, "i8", -129, 0)
+    assert.equal(255, shmx.range("u8", 0, 300, 255)[2])
+    for _, dtype in ipairs { "i64", "f64" } do
+      refuses("bad argument #4 to 'range' (the step must not be 0)", shmx.range, dtype, 1, 2, 0)
+      refuses("bad argument #3 to 'range' (that many elements", shmx.range, dtype, -2 ^ 62 | 0, math.maxinteger)
+    end
+    refuses("bad argument #3 to 'range' (that many elements", shmx.range, "i64", math.mininteger, math.maxinteger)
+    refuses("bad argument #3 to 'range' (an integer is expected, got 1.5)", shmx.range, "i64", 0, 1.5)
+    refuses("bad argument #3 to 'range' (a finite number is expected, got inf)", shmx.range, "f64", 0, inf)
+    refuses("bad argument #2 to 'range' (a finite number is expected, got nan)", shmx.range, "f64", nan, 1)
+    refuses("bad argument #1 to 'range'", shmx.range, "bool", 0, 1)
+  end)
+end)
+
+describe("from", function()
+  it("finds the dtype of a table", function()
+    assert.equal("i64", shmx.from { 1, 2 }.dtype)
+    assert.equal("f64", shmx.from { 1, 2.5 }.dtype)
+    assert.equal("bool", shmx.from { true, false }.dtype)
+    assert.equal("i64", shmx.from({}).dtype)
+    assert.equal("u8", shmx.from({ 1.0, 2 }, "u8").dtype)
+  end)
+
+  it("makes dimensions of nested tables", function()
+    local t = { { { 1, 2 }, { 3, 4 } }, { { 5, 6 }, { 7, 8 } }, { { 9, 10 }, { 11, 12 } } }
+    local a = shmx.from(t)
+    assert.same({ 3, 2, 2 }, a.shape)
+    assert.same(t, a:totable())
+    assert.same({ 2, 0 }, shmx.from({ {}, {} }).shape)
+  end)
+
+  it("says where a table is wrong", function()
+    refuses("bad argument #1 to 'from' (ragged: element 2 has 1 elements, those before it have 2)",
+      shmx.from, { { 1, 2 }, { 3 } })
+    refuses("element (2, 1): a table of 1 elements is expected, got 3", shmx.from, { { { 1 } }, { 3 } })
+    refuses("element (1, 2): a number or a boolean is expected, got table", shmx.from, { { 1, {} } })
+    refuses("element 2: a number or a boolean is expected, got \"2\"", shmx.from, { 1, "2" })
+    refuses("element 2: a number or a boolean is expected, got nil", shmx.from, { 1, nil, 3 })
+    refuses("element 3: a number like those before is expected, got boolean", shmx.from, { 1, 2, true })
+    refuses("element 2: -1 is not between 0 and 255", shmx.from, { 1, -1 }, "u8")
+    local cyclic = {}
+    cyclic[1] = cyclic
+    refuses("nested more than 8 deep", shmx.from, cyclic)
+    refuses("a table or a string is expected, got 5", shmx.from, 5)
+  end)
+
+  it("reads the bytes of a string", function()
+    assert.same({ 97, 0, 255 }, shmx.from("a\0\255"):totable())
+    assert.same({ 1, -2 }, shmx.from(string.pack("=i4i4", 1, -2), "i32"):totable())
+    assert.same({ false, true, true }, shmx.from("\0\1\7", "bool"):totable())
+    assert.equal(0, #shmx.from "")
+    refuses("5 bytes are not a multiple of the 4 of one f32", shmx.from, "abcde", "f32")
+  end)
+end)
+
+describe("a[i]", function()
+  it("reads nil one past the end, so that ipairs works", function()
+    local a, t = shmx.range("i64", 10, 12), {}
+    for i, v in ipairs(a) do t[i] = v end
+    assert.same({ 10, 11, 12 }, t)
+    local rows = 0
+    for i, row in ipairs(shmx.array("u8", { 4, 2 })) do rows = rows + i + #row end
+    assert.equal(18, rows)
+  end)
+
+  it("refuses any other index, by name", function()
+    local a = shmx.range("i64", 1, 10)
+    for _, i in ipairs { 0, -1, 12, 2 ^ 53 + 1 | 0, math.mininteger, math.maxinteger } do
+      refuses(("index %d is out of range for an array of 10 elements"):format(i), function() return a[i] end)
+      refuses(("index %d is out of range for an array of 10 elements"):format(i), function() a[i] = 1 end)
+    end
+    refuses("index 11 is out of range for an array of 10 elements", function() a[11] = 1 end)
+    local wrong = { ["1.5"] = 1.5, ["nan"] = nan, ['"1"'] = "1", table = {}, boolean = true, ["1e+308"] = 1e308 }
+    for text, i in pairs(wrong) do
+      refuses("index must be an integer, not " .. text, function() return a[i] end)
+      refuses("index must be an integer, not " .. text, function() a[i] = 1 end)
+    end
+    refuses("index must be an integer, not nil", function() return a[nil] end)
+    assert.equal(3, a[3.0])
+    refuses("no field or method \"foo\"", function() return a.foo end)
+    refuses("field \"dtype\" of an array cannot be set", function() a.dtype = "u8" end)
+    assert.equal(55, a:sum())
+  end)
+
+  it("gives the sub-array on more dimensions, in the same memory", function()
+    local a = shmx.from { { 1, 2 }, { 3, 4 } }
+    local row = a[2]
+    row[1] = 30
+    assert.equal(30, a:get(2, 1))
+    assert.equal(a.segment, row.segment)
+    refuses("a[1] is an array of its own", function() a[1] = 5 end)
+    refuses("index 4 is out of range for dimension 1, which has 2 elements", function() return a[4] end)
+    a:close()
+    assert.same({ 30, 4 }, row:totable())
+  end)
+
+  it("holds exactly what the dtype can hold", function()
+    local limits = {
+      i8 = { -128, 127 }, u8 = { 0, 255 }, i16 = { -32768, 32767 }, u16 = { 0, 65535 },
+      i32 = { -2 ^ 31 | 0, 2 ^ 31 - 1 | 0 }, u32 = { 0, 2 ^ 32 - 1 | 0 },
+    }
+    for dtype, l in pairs(limits) do
+      local a = shmx.array(dtype, 3)
+      for _, v in ipairs(l) do
+        a[3] = v
+        assert.equal(v, a[3])
+        a[3] = v + 0.0
+        assert.equal("integer", math.type(a[3]))
+      end
+      for _, v in ipairs { l[1] - 1, l[2] + 1, 1e300, math.mininteger } do
+        refuses(("element 3 of %s %s array: %s is not between %d and %d"):format(
+          dtype:sub(1, 1) == "i" and "an" or "a", dtype, v, l[1], l[2]), function() a[3] = v end)
+      end
+      assert.equal(l[2], a[3])
+    end
+    for _, dtype in ipairs(integers) do
+      local a = shmx.array(dtype, 1)
+      for _, v in ipairs { 1.5, nan, inf, -inf } do refuses("is not an integer", function() a[1] = v end) end
+      for _, v in ipairs { "1", true, {} } do refuses("a number is expected", function() a[1] = v end) end
+      refuses("a number is expected, got nil", function() a[1] = nil end)
+    end
+  end)
+
+  it("keeps 64 bits", function()
+    for _, dtype in ipairs { "i64", "u64" } do
+      local a = shmx.array(dtype, 1)
+      for _, v in ipairs { math.mininteger, math.maxinteger, -1, 2 ^ 53 + 1 | 0 } do
+        a[1] = v
+        assert.equal(v, a[1])
+      end
+    end
+    local u = shmx.array("u64", 1)
+    u[1] = 2 ^ 63
+    assert.equal(math.mininteger, u[1])
+    refuses("does not fit into 64 bits", function() u[1] = 2 ^ 64 end)
+    local i = shmx.array("i64", 1)
+    refuses("is not between -9223372036854775808 and 9223372036854775807", function() i[1] = 2 ^ 63 end)
+  end)
+
+  it("rounds into floats and takes only booleans into bool", function()
+    local f, d, b = shmx.array("f32", 1), shmx.array("f64", 1), shmx.array("bool", 1)
+    f[1] = 0.1
+    assert.equal(string.unpack("f", string.pack("f", 0.1)), f[1])
+    f[1] = 1e308
+    assert.equal(inf, f[1])
+    d[1] = 3
+    assert.equal("float", math.type(d[1]))
+    for _, v in ipairs { -0.0, inf, -inf, 5e-324 } do
+      d[1] = v
+      assert.equal(string.pack("d", v), string.pack("d", d[1]))
+    end
+    d[1] = nan
+    assert.is_true(d[1] ~= d[1])
+    refuses("a boolean is expected, got 1", function() b[1] = 1 end)
+    refuses("a number is expected, got boolean", function() d[1] = true end)
+  end)
+end)
+
+describe("get and set", function()
+  it("take an index for each dimension, negative ones from the end", function()
+    local a = shmx.array("i32", { 3, 4 })
+    a:set(2, 3, 7)
+    a:set(-1, -4, 9)
+    assert.same({ 7, 9, 9 }, { a:get(2, 3), a:get(3, 1), a:get(-1, 1) })
+    refuses("index 5 is out of range for dimension 2, which has 4 elements", a.get, a, 1, 5)
+    refuses("index 0 is out of range for dimension 1", a.get, a, 0, 1)
+    refuses("index -4 is out of range for dimension 1", a.set, a, -4, 1, 0)
+    refuses("bad number of indices to 'get': the array has 2 dimensions, got 1", a.get, a, 1)
+    refuses("bad number of indices to 'set': the array has 2 dimensions, got 3", a.set, a, 1, 1, 1, 1)
+    refuses("bad number of indices to 'set'", a.set, a)
+    refuses("bad value for element (2, 3) of an i32 array: 0.5 is not an integer", a.set, a, 2, 3, 0.5)
+    assert.equal(4, shmx.range("i8", 1, 4):get(-1))
+  end)
+end)
+
+describe("view and reshape", function()
+  local function square() return shmx.range("i64", 1, 16):reshape(4, 4) end
+
+  it("narrow, step, turn around and drop dimensions in the same memory", function()
+    local a = square()
+    assert.same({ { 5, 6 }, { 9, 10 } }, a:view({ 2, 3 }, { 1, 2 }):totable())
+    assert.same({ 4, 8, 12, 16 }, a:view(nil, 4):totable())
+    assert.same({ 13, 14, 15, 16 }, a:view(-1):totable())
+    assert.same({ { 16, 14 }, { 8, 6 } }, a:view({ -1, 1, -2 }, { 4, 1, -2 }):totable())
+    assert.same({ 9, 13 }, a:view({ 3 }, 1):totable())
+    assert.same({ 4, 3, 2, 1 }, a[1]:view({ nil, nil, -1 }):totable())
+    local v = a:view({ 1, -1, 2 }, 2)
+    assert.same({ { 2 }, { 8 } }, { v.shape, v.strides })
+    v:fill(0)
+    assert.equal(136 - 2 - 10, a:sum())
+    assert.same({ 0, 0 }, v:copy():totable())
+    assert.same({ 1 }, v:copy().strides)
+  end)
+
+  it("can be empty, and cannot leave the array", function()
+    local a = shmx.range("u8", 1, 5)
+    for _, r in ipairs { { 1, 0 }, { 6, 5 }, { 3, 2 }, { 2, 4, -1 } } do assert.equal(0, #a:view(r)) end
+    assert.equal(0, #shmx.array("u8", 0):view({ 1, -1 }))
+    assert.same({ 3 }, a:view({ 3, 5, math.maxinteger }):totable())
+    assert.same({ 3 }, a:view({ 3, 1, math.mininteger }):totable())
+    for _, r in ipairs { { 0, 3 }, { 1, 6 }, { -6, 2 }, { 7, 6 }, { 1, math.maxinteger }, { 5, 0, -1 } } do
+      refuses("is not within the 5 elements of dimension 1", a.view, a, r)
+    end
+    refuses("the step must not be 0", a.view, a, { 1, 2, 0 })
+    refuses("last must be an integer, not \"2\"", a.view, a, { 1, "2" })
+    refuses("the last dimension cannot be dropped", a.view, a, 1)
+    refuses("bad number of ranges to 'view': the array has 1 dimension, got 2", a.view, a, { 1 }, { 1 })
+    refuses("index must be an integer, not \"1\"", function() square():view("1") end)
+  end)
+
+  it("reshape without a copy, or say that it takes one", function()
+    local a = square()
+    assert.same({ 2, 8 }, a:reshape { 2, 8 }.shape)
+    a:reshape(16)[16] = 0
+    assert.equal(0, a:get(4, 4))
+    assert.same({ 1, 3, 5, 7, 9, 11, 13, 15 }, a:view(nil, { 1, 4, 2 }):reshape(8):totable())
+    refuses("a:copy():reshape", function() a:view(nil, { 1, 3 }):reshape(12) end)
+    refuses("bad argument #1 to 'reshape' (the array has 16 elements, the shape 15)", function() a:reshape(3, 5) end)
+    refuses("bad argument #1 to 'reshape' (size 2 must be a non-negative integer", function() a:reshape(2, -1) end)
+  end)
+end)
+
+describe("whole-array operations", function()
+  it("fill, copy and convert", function()
+    local a = shmx.array("f32", { 2, 2 })
+    assert.equal(a, a:fill(1.5))
+    local b = a:copy()
+    b:set(1, 1, 9)
+    assert.equal(1.5, a:get(1, 1))
+    assert.not_equal(a.segment, b.segment)
+    assert.same({ 1, 0, 255, 0 }, shmx.from { 1.9, -5, 1e9, nan }:astype("u8"):totable())
+    assert.same({ true, false }, shmx.from { 2, 0 }:astype("bool"):totable())
+    refuses("bad argument #1 to 'fill' (1.5 is not an integer)", function() shmx.array("u8", 1):fill(1.5) end)
+    refuses("bad argument #1 to 'fill' (a number is expected, got nil)", function() shmx.array("u8", 1):fill() end)
+  end)
+
+  it("sum", function()
+    for _, dtype in ipairs(integers) do
+      assert.equal(5050, shmx.range(dtype, 1, 100):sum())
+      assert.equal("integer", math.type(shmx.range(dtype, 1, 100):sum()))
+    end
+    assert.equal(49995000, shmx.range("i64", 0, 9999):sum())
+    assert.equal(math.mininteger, shmx.from { math.maxinteger, 1 }:sum())
+    assert.equal(2, shmx.from { true, false, true }:sum())
+    assert.equal(6.0, shmx.from({ 1, 2, 3 }, "f32"):sum())
+    assert.is_true(math.abs(shmx.full("f64", 1000000, 0.1):sum() - 100000) < 1e-9)
+  end)
+
+  it("min and max", function()
+    local a = shmx.from { 3, -7, 5, 0 }
+    assert.same({ -7, 5 }, { a:min(), a:max() })
+    assert.same({ false, true }, { shmx.from { true, false }:min(), shmx.from { true, false }:max() })
+    assert.equal(-1, shmx.from({ 5, -1, 7 }, "u64"):max())
+    local with_nan = shmx.from { 1.0, nan, 2.0 }
+    assert.is_true(with_nan:min() ~= with_nan:min() and with_nan:max() ~= with_nan:max())
+    refuses("an empty array has no min", function() shmx.array("i8", 0):min() end)
+  end)
+
+  it("tobytes and totable", function()
+    local a = shmx.from({ { 1, 2, 3 }, { 4, 5, 6 } }, "i16")
+    assert.equal(string.pack("=i2i2i2i2i2i2", 1, 2, 3, 4, 5, 6), a:tobytes())
+    assert.equal(string.pack("=i2i2", 3, 6), a:view(nil, 3):tobytes())
+    assert.same({ { 3, 1 }, { 6, 4 } }, a:view(nil, { 3, 1, -2 }):totable())
+    assert.same(a:totable(), shmx.from(a:tobytes(), "i16"):reshape(2, 3):totable())
+  end)
+end)
+
+describe("tostring", function()
+  it("shows dtype, shape, and the first and last values", function()
+    assert.equal("i64[1000] {0, 1, 2, ..., 998, 999}", tostring(shmx.range("i64", 0, 999)))
+    assert.equal("i8[3] {1, 2, 3}", tostring(shmx.range("i8", 1, 3)))
+    assert.equal("f64[2] {1.0, 2.5}", tostring(shmx.from { 1, 2.5 }))
+    assert.equal("f32[2] {0.1, 3.0}", tostring(shmx.from({ 0.1, 3 }, "f32")))
+    assert.equal("f64[3] {nan, inf, -inf}", tostring(shmx.from { -nan, inf, -inf }))
+    assert.equal("u64[1] {18446744073709551615}", tostring(shmx.from({ -1 }, "u64")))
+    assert.equal("bool[2, 2] {{true, false}, {false, true}}", tostring(shmx.from { { true, false }, { false, true } }))
+    assert.equal("i64[9, 2] {{1, 2}, {3, 4}, {5, 6}, ..., {15, 16}, {17, 18}}",
+      tostring(shmx.range("i64", 1, 18):reshape(9, 2)))
+    assert.is_true(#tostring(shmx.array("u8", { 9, 9, 9, 9, 9, 9, 9, 9 })) < 3000)
+  end)
+end)
+
+describe("segment", function()
+  it("says which memory an array views", function()
+    local a, b = shmx.array("i64", 10), shmx.array("i64", 10)
+    local s = a.segment
+    assert.equal(80, s.bytes)
+    assert.same({ "integer", "integer" }, { math.type(s.id), math.type(s.chunk) })
+    assert.is_true(s == a:view({ 2, 3 }).segment)
+    assert.is_false(s == b.segment)
+    assert.is_truthy(tostring(s):find "^segment %d+:%d+ %(80 bytes%)$")
+    refuses("a segment has no field \"foo\"", function() return s.foo end)
+    refuses("shmx.segment expected", getmetatable(s).__index, io.stdout, "id")
+  end)
+end)
+
+describe("closing", function()
+  it("is idempotent, and what comes after is an error", function()
+    local a = shmx.array("i64", { 2, 2 })
+    a:close()
+    a:close()
+    local uses = {
+      function() return a[1] end, function() a[1] = 1 end, function() return #a end, function() return a.shape end,
+      function() return a:get(1, 1) end, function() a:set(1, 1, 1) end, function() return a.segment end,
+    }
+    for _, name in ipairs { "fill", "copy", "astype", "sum", "min", "totable", "tobytes", "view", "reshape" } do
+      uses[#uses + 1] = function() return a[name](a) end
+    end
+    for _, use in ipairs(uses) do refuses("array is closed", use) end
+    assert.equal("array (closed)", tostring(a))
+  end)
+
+  it("happens at the end of a block, and leaves other views alone", function()
+    local view, outer
+    do
+      local a <close> = shmx.range("i64", 1, 5)
+      outer, view = a, a:view({ 2, 3 })
+    end
+    refuses("array is closed", function() return outer[1] end)
+    assert.same({ 2, 3 }, view:totable())
+  end)
+
+  it("can be done by hand through the metatable", function()
+    local a = shmx.array("i64", 3)
+    local meta = getmetatable(a)
+    meta.__gc(a)
+    meta.__gc(a)
+    meta.__close(a, nil)
+    refuses("array is closed", function() return a[1] end)
+  end)
+end)
+
+describe("misuse", function()
+  it("of metamethods and methods raises", function()
+    local a = shmx.array("i64", 3)
+    local functions = {}
+    for _, f in pairs(getmetatable(a)) do
+      if type(f) == "function" then functions[#functions + 1] = f end
+    end
+    for name in ("get set fill copy astype sum min max totable tobytes view reshape close"):gmatch "%a+" do
+      functions[#functions + 1] = a[name]
+    end
+    for _, f in ipairs(functions) do
+      for _, wrong in ipairs { 1, "x", {}, io.stdout, a.segment, print, coroutine.create(print) } do
+        refuses("shmx.array expected", f, wrong, 1, 1)
+      end
+      assert.is_false(pcall(f))
+    end
+  end)
+
+  it("of the metatable does not confuse types", function()
+    local a = shmx.array("i64", 3)
+    local meta = getmetatable(a)
+    local fake = debug.setmetatable(io.tmpfile(), meta)
+    refuses("shmx.array expected", function() return fake[1] end)
+    refuses("shmx.array expected", function() return #fake end)
+    debug.setmetatable(fake, getmetatable(io.stdout))
+    fake:close()
+  end)
+
+  it("names the function in a tail call and through another name", function()
+    local make = shmx.array
+    refuses("bad argument #2 to 'array'", function() return make("i64", -1) end)
+    refuses("bad argument #2 to 'array'", function() local b = make("i64", -1) return b end)
+  end)
+
+  it("keeps arrays apart: equality is identity", function()
+    local a, b = shmx.array("i8", 1), shmx.array("i8", 1)
+    assert.is_true(a == a and a ~= b and a ~= a:view())
+  end)
+end)
