@@ -1,0 +1,125 @@
+-- SPDX-License-Identifier: MIT
+--
+-- descriptors.lua CASE [COUNT]: descriptors and mappings grow with chunks, and with nothing else.
+
+local oracle = require "oracle"
+local inherited = #oracle.descriptors() -- before there is anything of ours
+local shmx = require "shmx"
+local process = require "process"
+
+local name, COUNT = arg[1], tonumber(arg[2])
+
+local function supervisor_of(pool)
+  while not pool.workers[1] do process.sleep(0.001) end
+  local stat <close> = assert(io.open("/proc/" .. pool.workers[1].pid .. "/stat"))
+  return tonumber(stat:read("a"):match("^%d+ %b() %a (%d+)"))
+end
+
+local function pass(array, n)
+  local sum = array:sum()
+  return require("shmx").range("i64", 1, n), array, sum
+end
+
+local function hand_over(pool, count, sizes)
+  local array = shmx.range("i64", 1, 10)
+  for i = 1, count do
+    local n = #array
+    local fresh, same, sum = pool:submit(pass, array, sizes[i % #sizes + 1]):get()
+    assert(sum == n * (n + 1) // 2 and same.segment.id == array.segment.id)
+    array = fresh
+  end
+end
+
+local function count_all(pool)
+  local counts = {}
+  local function count(who, pid)
+    counts[who .. " descriptors"] = #oracle.descriptors(pid)
+    counts[who .. " mappings"] = #oracle.mappings(pid)
+  end
+  count("main", process.pid())
+  count("supervisor", supervisor_of(pool))
+  for i, worker in ipairs(pool.workers) do count("worker " .. i, worker.pid) end
+  return counts
+end
+
+local cases = {}
+
+-- Many handovers, in both directions, and no count that goes up.
+function cases.flat()
+  local before = oracle.baseline()
+  local pool = shmx.pool { workers = 2 }
+  local sizes = { 1, 100, 2000, 3, 50000, 5000 }
+  hand_over(pool, COUNT // 10, sizes)
+  collectgarbage()
+  pool:submit(math.abs, 1):get()
+  local first = count_all(pool)
+  hand_over(pool, COUNT, sizes)
+  collectgarbage()
+  pool:submit(math.abs, 1):get()
+  for who, now in pairs(count_all(pool)) do
+    assert(now <= first[who] + 4, ("%s: %d, and %d before"):format(who, now, first[who]))
+  end
+  pool:close()
+  oracle.demand(oracle.residue(before))
+end
+
+-- What a program that a script or a task starts finds open: what we were started with, or the three standard streams.
+function cases.popen()
+  local function list()
+    local pipe <close> = io.popen("ls -l /proc/self/fd")
+    local found = {}
+    for target in pipe:read("a"):gmatch("%-> (%S+)") do
+      if not target:match("^/proc/") then found[#found + 1] = target end
+    end
+    return #found, table.concat(found, ", ")
+  end
+  local held = shmx.range("i64", 1, 1000000)
+  local pool <close> = shmx.pool { workers = 2 }
+  assert(pool:submit(function(array) return array:sum() end, held):get() == 500000500000)
+  local function check(most, count, found) assert(count <= most, found) end
+  check(inherited, list())
+  check(3, pool:submit(list):get())
+end
+
+-- Many live small arrays with few descriptors.
+function cases.few()
+  local function make(first, count)
+    local list = {}
+    for i = first, first + count - 1 do list[#list + 1] = require("shmx").full("i32", 8, i) end
+    return list
+  end
+  local pool <close> = shmx.pool { workers = 2 }
+  local live = {}
+  for first = 1, COUNT, 100 do
+    for _, array in ipairs(pool:submit(make, first, 100):get()) do live[#live + 1] = array end
+  end
+  assert(#live == COUNT)
+  for i, array in ipairs(live) do assert(array:sum() == 8 * i) end
+  assert(#oracle.descriptors() < 40)
+  local sum = pool:submit(function(list)
+    local total = 0
+    for _, array in ipairs(list) do total = total + array:sum() end
+    return total
+  end, live):get()
+  assert(sum == 8 * COUNT * (COUNT + 1) // 2)
+end
+
+-- More workers than the limit of open files allows: an error that names it, and no process is left of those that were
+-- started already.
+function cases.too_many()
+  local ok, message = pcall(function()
+    local pool = shmx.pool { workers = COUNT }
+    pool:submit(math.abs, 1):get(20)
+    for _ = 1, 1000 do
+      pool:submit(math.abs, 1):get(20)
+      process.sleep(0.01)
+    end
+  end)
+  assert(not ok and tostring(message):find("limit of open files", 1, true), message)
+  collectgarbage()
+  collectgarbage()
+  local pool <close> = shmx.pool { workers = 2 }
+  assert(pool:submit(math.abs, -1):get() == 1)
+end
+
+cases[name]()
