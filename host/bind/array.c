@@ -80,16 +80,22 @@ void shmx_array_charge(lua_State *L, uint64_t size) {
   lua_gc(L, LUA_GCSTEP, kib < 1 ? 1 : kib > INT_MAX ? INT_MAX : (int)kib);
 }
 
+/* The message is remembered: a task that ends with just this error has been refused, it has not failed (runner.c). */
+static int refuse_by_limit(lua_State *L, lua_Integer bytes, const char *why, const char *advice) {
+  luaL_where(L, 1);
+  lua_pushfstring(L, "cannot allocate %I bytes: the memory budget %s, or %s", (LUAI_UACINT)bytes, why, advice);
+  lua_concat(L, 2);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
+  return lua_error(L);
+}
+
 static int refuse(lua_State *L, uint64_t size, int code) {
   const char *budget = "raise the budget (--memory, shmx.memory, or memory = of the pool)";
   lua_Integer bytes = size > INT64_MAX ? INT64_MAX : (lua_Integer)size;
   switch (code) {
-  case -EFBIG:
-    return luaL_error(L, "cannot allocate %I bytes: the memory budget is smaller than that; make less, or %s",
-                      (LUAI_UACINT)bytes, budget);
-  case -EDQUOT:
-    return luaL_error(L, "cannot allocate %I bytes: the memory budget is used up; close arrays you need no more, or %s",
-                      (LUAI_UACINT)bytes, budget);
+  case -EFBIG: return refuse_by_limit(L, bytes, "is smaller than that; make less", budget);
+  case -EDQUOT: return refuse_by_limit(L, bytes, "is used up; close arrays you need no more", budget);
   case -ENOMEM:
     return luaL_error(L, "cannot allocate %I bytes: the system has no memory left for them", (LUAI_UACINT)bytes);
   default: return luaL_error(L, "cannot allocate %I bytes: %s", (LUAI_UACINT)bytes, strerror(-code));

@@ -12,6 +12,9 @@
 
 #define SHMX_ARRAY_TYPE "shmx.array"
 
+/* In the registry: the error message with which the memory budget last refused an array. */
+#define SHMX_ARRAY_REFUSAL "shmx.refusal"
+
 struct shmx_array {
   const void *tag; /* tells an array from any other userdata of its size (see shmx_array_test) */
   struct shmx_view view;

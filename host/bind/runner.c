@@ -234,7 +234,9 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   lua_pushcfunction(L, perform);
   enum shmx_result verdict = SHMX_RESULT_VALUES;
   if (lua_pcall(L, 0, 0, 1) != LUA_OK) {
-    verdict = SHMX_RESULT_ERROR;
+    lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
+    verdict = lua_isstring(L, -1) && lua_rawequal(L, -1, -2) ? SHMX_RESULT_REFUSED : SHMX_RESULT_ERROR;
+    lua_pop(L, 1);
     pack_failure(L);
   }
   lua_settop(L, 0);

@@ -248,6 +248,7 @@ describe("the memory budget", function()
       local t = small:submit(make, 100)
       assert.is_true(t:wait(20))
       assert.matches("budget", t.error.message)
+      assert.are.equal("refused", t.status)
       for _ = 1, 4 do assert.are.equal(20 << 20, small:submit(make, 20):get():sum()) collectgarbage() end
     end
   end)
