@@ -111,7 +111,8 @@ describe("like lua, shmx-lua", function()
     ["runs -e and -l in order"] = "%% -e 'print(1)' -l mod -e 'print(mod.name)'",
     ["takes a glued library"] = "%% -lmod -e 'print(mod.name)'",
     ["gives a library another name"] = "%% -l m=mod -lk=mod -e 'print(m.name, k.name, mod)'",
-    ["keeps the full name of a library with a version"] = "%% -l mod-v2 -e 'print(_G[\"mod-v2\"].name)'",
+    -- Later releases of 5.4 leave the version out of the global's name.
+    ["loads a library with a version in its name"] = "%% -l mod-v2 -e 'print((_G[\"mod-v2\"] or mod).name)'",
     ["stops at the first statement that fails"] = "%% -e 'print(1)' -e 'error(2)' -e 'print(3)' arguments.lua",
     ["runs no script after a library that fails"] = "%% -l broken arguments.lua",
     ["shows its version"] = "%% -v",
