@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "bind/array_parts.h"
-#include "os/os.h"
+#include "bind/process.h"
 
 static const char array_tag;
 
@@ -25,14 +25,9 @@ struct shmx_array *shmx_array_test(lua_State *L, int index) {
   return array;
 }
 
-/* The child shares the bytes with its parent, but not the parent's knowledge of which of them are in use. */
-static void check_process(lua_State *L) {
-  if (shmx_os_forked()) luaL_error(L, "shmx cannot be used in a forked child");
-}
-
 struct shmx_array *shmx_array_check(lua_State *L, int index) {
   struct shmx_array *array = shmx_array_test(L, index);
-  check_process(L);
+  shmx_check_process(L);
   if (!array) luaL_typeerror(L, index, SHMX_ARRAY_TYPE);
   if (!array->segment || !array->view.data) luaL_error(L, "array is closed");
   return array;
@@ -104,7 +99,7 @@ static int refuse(lua_State *L, uint64_t size, int code) {
 
 void shmx_array_alloc(lua_State *L, uint64_t size, unsigned flags, struct shmx_segment **slot) {
   struct shmx_memory *memory = shmx_memory_here();
-  check_process(L);
+  shmx_check_process(L);
   int code = memory ? shmx_memory_alloc(memory, size, flags, slot) : -ENOMEM;
   if (memory && (code == -ENOMEM || code == -EDQUOT)) {
     lua_gc(L, LUA_GCCOLLECT);

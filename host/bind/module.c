@@ -17,6 +17,7 @@
 
 #include "bind/array.h"
 #include "bind/pool.h"
+#include "bind/process.h"
 #include "bind/runner.h"
 #include "bind/task.h"
 #include "core/host.h"
@@ -149,10 +150,6 @@ int shmx_call_whole(lua_State *L, int arguments, int results) {
   calling_whole = outer;
   if (hook && !lua_gethook(L)) lua_sethook(L, hook, mask, count);
   return status;
-}
-
-void shmx_check_process(lua_State *L) {
-  if (shmx_os_forked()) shmx_error(L, "shmx cannot be used in a forked child");
 }
 
 /* --- small functions --- */

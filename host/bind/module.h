@@ -33,7 +33,4 @@ int shmx_error(lua_State *L, const char *format, ...);
 int shmx_call_whole(lua_State *L, int arguments, int results);
 bool shmx_is_calling_whole(void);
 
-/* Raises an error in a child that was forked from a process that uses the library. */
-void shmx_check_process(lua_State *L);
-
 #endif

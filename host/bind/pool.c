@@ -12,6 +12,7 @@
 
 #include "bind/module.h"
 #include "bind/pool_parts.h"
+#include "bind/process.h"
 #include "bind/task.h"
 #include "core/host.h"
 
