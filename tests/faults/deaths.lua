@@ -9,12 +9,6 @@ local oracle = require "oracle"
 local name, WORKERS = arg[1], tonumber(arg[2])
 local before = oracle.baseline()
 
-local function supervisor_of(pool)
-  while not pool.workers[1] do process.sleep(0.001) end
-  local stat <close> = assert(io.open("/proc/" .. pool.workers[1].pid .. "/stat"))
-  return tonumber(stat:read("a"):match("^%d+ %b() %a (%d+)"))
-end
-
 local function range(n) return require("shmx").range("i64", 1, n) end
 
 local function kill_myself(n)
@@ -141,7 +135,7 @@ function cases.supervisor(pool)
   local held = pool:submit(range, 5000):get()
   local tasks = submit_many(pool, WORKERS, os.execute, "sleep 30")
   process.sleep(0.1)
-  process.kill(supervisor_of(pool), "KILL")
+  process.kill(oracle.supervisor(pool), "KILL")
   wait_for_all(tasks)
   pool:close()
   assert(held:sum() == 5000 * 5001 // 2)

@@ -9,12 +9,6 @@ local process = require "process"
 
 local name, COUNT = arg[1], tonumber(arg[2])
 
-local function supervisor_of(pool)
-  while not pool.workers[1] do process.sleep(0.001) end
-  local stat <close> = assert(io.open("/proc/" .. pool.workers[1].pid .. "/stat"))
-  return tonumber(stat:read("a"):match("^%d+ %b() %a (%d+)"))
-end
-
 local function pass(array, n)
   local sum = array:sum()
   return require("shmx").range("i64", 1, n), array, sum
@@ -37,7 +31,7 @@ local function count_all(pool)
     counts[who .. " mappings"] = #oracle.mappings(pid)
   end
   count("main", process.pid())
-  count("supervisor", supervisor_of(pool))
+  count("supervisor", oracle.supervisor(pool))
   for i, worker in ipairs(pool.workers) do count("worker " .. i, worker.pid) end
   return counts
 end

@@ -29,6 +29,13 @@ end
 
 --- from within ---
 
+---The process number of a pool's supervisor, which is the parent of its workers.
+function oracle.supervisor(pool)
+  while not pool.workers[1] do require("process").sleep(0.001) end
+  local stat <close> = assert(io.open("/proc/" .. pool.workers[1].pid .. "/stat"))
+  return tonumber(stat:read("a"):match("^%d+ %b() %a (%d+)"))
+end
+
 ---What the descriptors of a process (default: this one) lead to.
 ---@return string[]
 function oracle.descriptors(pid)

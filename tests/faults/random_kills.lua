@@ -4,7 +4,6 @@
 -- them by this script and half by another process, which does not wait for a moment that suits us. Then the oracle.
 
 local shmx = require "shmx"
-local process = require "process"
 local oracle = require "oracle"
 local workload = require "workload"
 
@@ -15,16 +14,10 @@ local random = math.random
 
 local before = oracle.baseline()
 
-local function supervisor_of(pool)
-  while not pool.workers[1] do process.sleep(0.001) end
-  local stat <close> = assert(io.open("/proc/" .. pool.workers[1].pid .. "/stat"))
-  return tonumber(stat:read("a"):match("^%d+ %b() %a (%d+)"))
-end
-
 local function start_killer(pool)
   local line = "%s %s %d %d %d; echo over"
   local program = arg[-1]
-  return io.popen(line:format(program, arg[0]:gsub("[^/]*$", "killer.lua"), supervisor_of(pool), seed, kills // 2))
+  return io.popen(line:format(program, arg[0]:gsub("[^/]*$", "killer.lua"), oracle.supervisor(pool), seed, kills // 2))
 end
 
 local function kill_one(pool)

@@ -28,11 +28,6 @@ local function wait_until_ready(pool, count)
   process.sleep(0.05) -- all have gone to sleep
 end
 
-local function supervisor_of(pool)
-  local stat <close> = assert(io.open("/proc/" .. pool.workers[1].pid .. "/stat"))
-  return tonumber(stat:read("a"):match("^%d+ %b() %a (%d+)"))
-end
-
 -- Something else tells the process to go on after a while.
 local function go_on_later(pid, seconds)
   os.execute(("(sleep %g; kill -CONT %d) >/dev/null 2>&1 &"):format(seconds, pid))
@@ -107,7 +102,7 @@ end
 -- Small tasks need no supervisor; what needs it waits; nothing fails.
 function cases.supervisor(pool)
   wait_until_ready(pool, 3)
-  local pid, tasks = supervisor_of(pool), {}
+  local pid, tasks = oracle.supervisor(pool), {}
   stop(pid)
   for i = 1, 100 do tasks[i] = pool:submit(math.abs, i) end
   for i, task in ipairs(tasks) do
@@ -122,7 +117,7 @@ end
 -- A closed pool waits for a stopped supervisor, and no longer.
 function cases.supervisor_closing(pool)
   wait_until_ready(pool, 3)
-  local pid = supervisor_of(pool)
+  local pid = oracle.supervisor(pool)
   stop(pid)
   go_on_later(pid, SECONDS)
   local task = pool:submit(range, 1000)
