@@ -70,17 +70,66 @@ bool shmx_board_decide(struct shmx_pool_map *map, uint32_t slot, uint64_t from, 
   return atomic_compare_exchange_strong(&map->slots[slot].state, &from, (from & ~UINT64_C(0xFF)) | state);
 }
 
+/* --- who sleeps, who searches --- */
+
+static uint32_t words_of(const struct shmx_pool_map *map) { return (map->layout.lanes + 31) / 32; }
+static _Atomic uint64_t *word_of(const struct shmx_pool_map *map, uint32_t lane) {
+  return &map->shm->waiting[lane / 32];
+}
+static uint64_t idle_bit(uint32_t lane) { return UINT64_C(1) << (lane % 32); }
+static uint64_t search_bit(uint32_t lane) { return UINT64_C(1) << (32 + lane % 32); }
+
+static uint32_t count_searching(const struct shmx_pool_map *map) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < words_of(map); i++)
+    count += (uint32_t)__builtin_popcountll(atomic_load_explicit(&map->shm->waiting[i], memory_order_relaxed) >> 32);
+  return count;
+}
+
+bool shmx_board_search(struct shmx_pool_map *map, uint32_t lane, uint32_t limit) {
+  if (count_searching(map) >= limit) return false;
+  atomic_fetch_or(word_of(map, lane), search_bit(lane));
+  return true;
+}
+
+void shmx_board_stop_search(struct shmx_pool_map *map, uint32_t lane) {
+  atomic_fetch_and(word_of(map, lane), ~search_bit(lane));
+}
+
+void shmx_board_lie_down(struct shmx_pool_map *map, uint32_t lane) {
+  atomic_fetch_or(word_of(map, lane), idle_bit(lane));
+}
+
+/* From idle to searching in one step: if it were two, somebody could find, do and finish a task in between. */
+static bool rouse(_Atomic uint64_t *word, uint32_t lane) {
+  uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+  while (old & idle_bit(lane))
+    if (atomic_compare_exchange_weak(word, &old, (old & ~idle_bit(lane)) | search_bit(lane))) return true;
+  return false;
+}
+
+void shmx_board_get_up(struct shmx_pool_map *map, uint32_t lane) {
+  if (!rouse(word_of(map, lane), lane)) atomic_fetch_or(word_of(map, lane), search_bit(lane));
+}
+
+void shmx_board_forget(struct shmx_pool_map *map, uint32_t lane) {
+  atomic_fetch_and(word_of(map, lane), ~(idle_bit(lane) | search_bit(lane)));
+}
+
+bool shmx_board_is_idle(const struct shmx_pool_map *map, uint32_t lane) {
+  return atomic_load(word_of(map, lane)) & idle_bit(lane);
+}
+
 void shmx_board_wake_one(struct shmx_pool_map *map) {
   atomic_thread_fence(memory_order_seq_cst);
-  for (uint32_t i = 0; i < (map->layout.lanes + 63) / 64; i++) {
-    uint64_t idle = atomic_load_explicit(&map->shm->idle[i], memory_order_relaxed);
-    while (idle) {
-      uint64_t bit = idle & -idle;
-      idle ^= bit;
-      /* Who clears the bit has the right, and the duty, to wake this one. */
-      if (!(atomic_fetch_and(&map->shm->idle[i], ~bit) & bit)) continue;
-      uint32_t lane = 64 * i + (uint32_t)__builtin_ctzll(bit);
-      if (lane < map->layout.lanes) shmx_bell_ring(&map->lanes[lane].process.bell, -1);
+  if (count_searching(map) > 0) return;
+  for (uint32_t lane = 0; lane < map->layout.lanes; lane += 32) {
+    _Atomic uint64_t *word = word_of(map, lane);
+    uint32_t idle = (uint32_t)atomic_load_explicit(word, memory_order_relaxed);
+    for (; idle; idle &= idle - 1) {
+      uint32_t sleeper = lane + (uint32_t)__builtin_ctz(idle);
+      if (sleeper >= map->layout.lanes || !rouse(word, sleeper)) continue;
+      shmx_bell_ring(&map->lanes[sleeper].process.bell, -1);
       return;
     }
   }

@@ -10,6 +10,11 @@
  * `head` on afterwards, so a claimer that dies in between loses nothing: the next one sees an entry whose slot is no
  * longer queued in that generation and steps over it. The same makes an entry harmless that is read twice or late.
  *
+ * Waking. Who publishes wakes one idle worker, unless some worker is searching: that one will see the task. Who finds a
+ * task by searching stops to search and then, if there are more tasks, wakes the next (which counts as searching from then
+ * on, before it even runs). So the first of a run of tasks costs a wake-up and the others none, and workers that are not
+ * needed sleep on. Publisher and searcher each write first and then look, with a full fence between: one sees the other.
+ *
  * Dying here: before the claiming swap, the task is still queued; after it, the word names the dead worker, and the
  * supervisor finds it by scanning the board. Before the committing swap, the verdict is the supervisor's; after it, the
  * result stands, whether or not the dead worker still got to the result ring (main scans the board for it too).
@@ -40,10 +45,26 @@ bool shmx_board_has_work(struct shmx_pool_map *map);
 /* Changes the slot's state from the exact word `from`; false when somebody else was first. */
 bool shmx_board_decide(struct shmx_pool_map *map, uint32_t slot, uint64_t from, enum shmx_state state);
 
-/* Main, after a publication: wakes one worker that sleeps for want of a task, if there is one. */
+/* After a publication: wakes one worker that sleeps for want of a task, if there is one and nobody is searching. */
 void shmx_board_wake_one(struct shmx_pool_map *map);
 
 /* Supervisor: wakes all of them, whatever their bells say. */
 void shmx_board_wake_all(struct shmx_pool_map *map);
+
+/* Worker: it begins to search; false when `limit` workers search already. */
+bool shmx_board_search(struct shmx_pool_map *map, uint32_t lane, uint32_t limit);
+/* Worker: it has found a task, or gives up. */
+void shmx_board_stop_search(struct shmx_pool_map *map, uint32_t lane);
+
+/* Worker: it lies down for want of a task; look for one after this. */
+void shmx_board_lie_down(struct shmx_pool_map *map, uint32_t lane);
+/* Worker: it is up again, and counts as searching. */
+void shmx_board_get_up(struct shmx_pool_map *map, uint32_t lane);
+
+/* Supervisor: a worker that is dead, or stopped, neither sleeps for want of a task nor searches. */
+void shmx_board_forget(struct shmx_pool_map *map, uint32_t lane);
+
+/* True when the lane sleeps for want of a task. */
+bool shmx_board_is_idle(const struct shmx_pool_map *map, uint32_t lane);
 
 #endif

@@ -18,8 +18,8 @@
 
 enum {
   SHMX_LAYOUT_VERSION = 1, /* main, supervisor and workers are of one build; this catches a mixed installation */
-  SHMX_MESSAGES = 512,     /* records in a control ring */
-  SHMX_NOTES = 256,        /* records in a note ring */
+  SHMX_MESSAGES = 2048,    /* records in a control ring */
+  SHMX_NOTES = 1024,       /* records in a note ring */
   SHMX_SLOTS = 65536,      /* on a board */
   SHMX_SLOT_ARGS = 128,    /* bytes of a small message of arguments */
   SHMX_SLOT_RESULT = 96,   /* bytes of a small message of results */
@@ -54,6 +54,7 @@ struct shmx_domain_shm {
   uint32_t version;                       /* main, once */
   uint32_t size;                          /* main, once: sizeof this struct */
   struct shmx_bell_shm supervisor;        /* the supervisor's bell */
+  _Atomic uint32_t urges;                 /* everybody: counts what the supervisor is to look at before it rests */
   _Atomic uint64_t budget;                /* main: bytes that all processes together may have in chunks */
   _Atomic uint64_t segments;              /* supervisor: live in the ledger, after each pass */
   _Atomic uint64_t segment_bytes;         /* the same: bytes in them */
@@ -138,7 +139,8 @@ struct shmx_pool_shm {
   _Atomic uint64_t memory;     /* main: cap for what this pool's workers made, bytes */
   char broken[SHMX_LANE_TEXT]; /* supervisor, before BROKEN: why */
   struct shmx_queue_shm todo;
-  _Alignas(64) _Atomic uint64_t idle[SHMX_LANES_MAX / 64]; /* lanes that sleep for want of a task */
+  /* Lanes without a task, 32 to a word: those that sleep in the lower half, those that search in the upper. */
+  _Alignas(64) _Atomic uint64_t waiting[SHMX_LANES_MAX / 32];
 };
 
 /* Where the parts of a pool's mapping lie; computed alike by main and the supervisor from three numbers. */

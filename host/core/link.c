@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "core/patience.h"
+
 void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, struct shmx_process_shm *self) {
   *link = (struct shmx_link){
       .domain = domain, .self = self, .socket = -1, .supervisor_bell = -1, .own_bell = -1, .pidfd = -1};
@@ -13,14 +15,21 @@ void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, stru
   shmx_ring_init(&link->notes, &self->notes, self->note, SHMX_NOTES, sizeof(struct shmx_note));
 }
 
-void shmx_link_urge(struct shmx_link *link) { shmx_bell_ring_hard(&link->domain->supervisor, link->supervisor_bell); }
+void shmx_link_rouse(struct shmx_link *link) { shmx_bell_rouse(&link->domain->supervisor, link->supervisor_bell); }
 
-/* Sleeps until the supervisor has come by after `wish` was stated. The caller looks again for what it wanted. */
+void shmx_link_urge(struct shmx_link *link) {
+  atomic_fetch_add(&link->domain->urges, 1);
+  shmx_link_rouse(link);
+}
+
+/* Waits until the supervisor has come by after `wish` was stated. The caller looks again for what it wanted. */
 static int wait_for_supervisor(struct shmx_link *link, uint32_t wish, bool (*ready)(struct shmx_link *)) {
   for (;;) {
+    struct shmx_patience patience = {0};
     if (ready(link)) return 0;
     atomic_fetch_or(&link->self->wants, wish);
     shmx_link_urge(link);
+    while (!ready(link) && shmx_patience_lasts(&patience)) continue;
     shmx_bell_prepare(&link->self->bell);
     int r = ready(link) ? 0 : shmx_link_sleep(link, -1);
     shmx_bell_awake(&link->self->bell);

@@ -58,8 +58,9 @@ void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, stru
 /* Appends a message; waits while the ring is full. 0, or -EPIPE. */
 int shmx_link_send(struct shmx_link *link, const struct shmx_message *message);
 
-/* Wakes the supervisor even from its nap, because we wait for it. */
+/* Wakes the supervisor even from its nap, because we wait for it; or because what it has to read concerns much memory. */
 void shmx_link_urge(struct shmx_link *link);
+void shmx_link_rouse(struct shmx_link *link);
 
 /* True when the supervisor has taken note of the message that was sent when link->messages.index was `number`. */
 bool shmx_link_was_read(struct shmx_link *link, uint64_t number);

@@ -17,6 +17,8 @@
 #include "core/fault.h"
 #include "core/memory_private.h"
 
+enum { PROMPT_BYTES = 2 << 20 };
+
 struct shmx_memory *shmx_memory_here(void) {
   static struct shmx_memory *here;
   if (here) return here;
@@ -120,6 +122,15 @@ static int tell(struct shmx_memory *memory, enum shmx_message_type type, uint32_
   return memory->link ? shmx_link_send(memory->link, &message) : -EPIPE;
 }
 
+/* The supervisor reads messages in its own time. When they are about much memory, that is too long: whoever needs it next
+ * would have to take fresh pages, which cost several times what warm ones do. */
+static void tell_in_time(struct shmx_memory *memory, uint64_t size) {
+  memory->told += size;
+  if (memory->told < PROMPT_BYTES || !memory->link) return;
+  memory->told = 0;
+  shmx_link_rouse(memory->link);
+}
+
 void shmx_segment_retain(struct shmx_segment *segment) {
   if (segment->refs++ > 0) return;
   segment->memory->live++;
@@ -132,6 +143,7 @@ void shmx_segment_release(struct shmx_segment *segment) {
   memory->live--;
   if (segment->shared && !segment->lost) {
     tell(memory, SHMX_MSG_RELEASE, SHMX_PEER_NONE, segment);
+    tell_in_time(memory, segment->size);
     SHMX_FAULT("m5");
     if (segment->own) {
       memory->awaited += segment->block->size;
@@ -191,6 +203,7 @@ int shmx_memory_notify(struct shmx_memory *memory, struct shmx_segment *segment,
   if (r < 0) return r;
   open_handover(memory, segment);
   r = tell(memory, SHMX_MSG_NOTIFY, receiver, segment);
+  tell_in_time(memory, segment->size);
   SHMX_FAULT("w6");
   return r;
 }

@@ -11,9 +11,10 @@
 #include <string.h>
 
 #include "core/fault.h"
+#include "core/patience.h"
 #include "core/terminal.h"
 
-enum { SPARE_LANES = 16, SPINS = 1000, LANE_MARK = 1 << 24 };
+enum { SPARE_LANES = 16, LANE_MARK = 1 << 24 };
 
 struct slot {
   uint32_t generation;
@@ -32,7 +33,6 @@ struct shmx_pool {
   struct shmx_pool_map map;
   uint64_t id;
   uint32_t wanted, deaths, stops;
-  bool spin;  /* a core is likely to be free for main while it waits */
   bool shown; /* progress is */
   struct slot *slots;
   uint32_t *free;        /* slots that are free; the one freed last is used first, because it is warm */
@@ -114,7 +114,6 @@ int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *optio
   pool->host = host;
   pool->id = ++host->next_pool;
   pool->wanted = options->workers;
-  pool->spin = options->workers < shmx_os_cpus();
   host->pools++;
   int r = create_mapping(pool, options, &fd);
   if (r == 0) r = create_tables(pool);
@@ -377,11 +376,11 @@ static bool something_new(struct shmx_pool *pool, uint32_t state) {
 int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline) {
   struct shmx_link *link = &pool->host->link;
   uint32_t state = atomic_load(&pool->map.shm->state);
-  for (int i = 0; pool->spin && i < SPINS; i++) {
-    if (collect(pool)) return 0;
-    shmx_os_pause();
-  }
-  shmx_memory_attend(pool->host->memory);
+  struct shmx_patience patience = {0};
+  do {
+    if (something_new(pool, state)) return 0;
+    shmx_memory_attend(pool->host->memory);
+  } while (shmx_patience_lasts(&patience));
   shmx_bell_prepare(&link->self->bell);
   SHMX_FAULT("m0");
   int r = something_new(pool, state) ? 0 : shmx_link_sleep(link, deadline);

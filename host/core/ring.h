@@ -69,6 +69,11 @@ static inline void shmx_ring_take(struct shmx_ring *ring, void *record) {
   memcpy(record, shmx_ring_place(ring, ring->index++), ring->record_size);
 }
 
+/* Reader: true when something has been taken since shmx_ring_done. */
+static inline bool shmx_ring_is_taken(const struct shmx_ring *ring) {
+  return atomic_load_explicit(&ring->shm->read, memory_order_relaxed) != ring->index;
+}
+
 /* Reader: everything taken so far has been taken note of. */
 static inline void shmx_ring_done(struct shmx_ring *ring) {
   atomic_store_explicit(&ring->shm->read, ring->index, memory_order_release);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor's loop: events, then a pass over all rings, then what follows from it, then sleep.
+ * The supervisor's loop: events, then a pass over all rings, then what follows from it, then rest.
  *
- * When something was heard it only naps for a millisecond, its bell still reading AWAKE, so that a busy system rings it
- * once and not for every message; after a nap in which nothing was heard it sleeps until it is rung. Who waits for it
- * rings it out of a nap too.
+ * After something was heard it only naps for a millisecond, so that a busy system rings it once and not for every
+ * message; after a nap in which nothing was heard it sleeps until it is rung. Who waits for it, or has said enough that
+ * concerns much memory, rouses it from a nap too.
  */
 #include "core/supervisor.h"
 
@@ -46,16 +46,6 @@ static void pass(struct sup *s) {
   }
 }
 
-static void tend(struct sup *s) {
-  s->now = shmx_os_now();
-  pass(s);
-  for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_pool_tend(s, pool);
-  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_write_notes(s, peer);
-  sup_do_chores(s);
-  sup_serve_memory(s);
-  sup_progress_tend(s);
-}
-
 static int64_t sooner(int64_t a, int64_t b) { return a < 0 ? b : b < 0 || a < b ? a : b; }
 
 static bool something_unread(struct sup *s) {
@@ -83,24 +73,43 @@ static bool look_after_notes(struct sup *s) {
   return room;
 }
 
-/* How long to sleep; in the long sleep others have to ring. */
-static int choose_sleep(struct sup *s, bool heard) {
+static int64_t next_deadline(struct sup *s) {
   int64_t deadline = s->memory_wanted ? s->now + MEMORY_NS : -1;
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next) deadline = sooner(deadline, sup_pool_deadline(pool));
-  deadline = sooner(deadline, sup_progress_deadline(s));
+  return sooner(deadline, sup_progress_deadline(s));
+}
+
+static bool is_urged(struct sup *s) { return atomic_load(&s->domain->urges) != s->urges; }
+
+static void tend(struct sup *s) {
+  s->urges = atomic_load(&s->domain->urges); /* first: what comes from now on is for the next time */
+  s->now = shmx_os_now();
+  pass(s);
+  for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_pool_tend(s, pool);
+  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_write_notes(s, peer);
+  sup_do_chores(s);
+  sup_serve_memory(s);
+  sup_progress_tend(s);
+}
+
+/* How long to rest, for epoll_wait: a nap if something has been heard since the last rest; from the long sleep others have
+ * to wake us. */
+static int choose_rest(struct sup *s, bool heard) {
+  int64_t deadline = next_deadline(s);
+  shmx_bell_prepare_as(&s->domain->supervisor, heard ? SHMX_BELL_NAPS : SHMX_BELL_ASLEEP);
+  if (is_urged(s)) return 0;
   if (heard) return timeout_of(s, sooner(deadline, s->now + NAP_NS));
-  shmx_bell_prepare(&s->domain->supervisor);
-  if (something_unread(s) || look_after_notes(s)) return 0;
-  return timeout_of(s, deadline);
+  return something_unread(s) || look_after_notes(s) ? 0 : timeout_of(s, deadline);
 }
 
 static void loop(struct sup *s) {
   struct epoll_event events[32];
+  tend(s);
   while (!s->leave) {
     bool heard = s->heard;
     s->heard = false;
     if (!heard) SHMX_FAULT("s0");
-    int n = epoll_wait(s->epoll, events, 32, choose_sleep(s, heard));
+    int n = epoll_wait(s->epoll, events, 32, choose_rest(s, heard));
     shmx_bell_awake(&s->domain->supervisor);
     if (n < 0 && errno != EINTR) return;
     for (int i = 0; i < n; i++) take_event(s, &events[i]);

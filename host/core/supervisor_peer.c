@@ -72,7 +72,7 @@ void sup_read_ring(struct sup *s, struct sup_peer *peer) {
     if (!peer->poisoned) hear(s, peer, &message);
   }
   if (wants) s->heard = true;
-  shmx_ring_done(&peer->messages);
+  if (shmx_ring_is_taken(&peer->messages)) shmx_ring_done(&peer->messages);
   if (s->heard) SHMX_FAULT("s4");
 }
 

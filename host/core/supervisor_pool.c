@@ -114,7 +114,7 @@ static _Noreturn void live(struct sup *s, struct sup_pool *pool, struct sup_peer
                                     .lane = peer->lane,
                                     .peer = peer->id,
                                     .charge = peer->charge,
-                                    .spin = pool->wanted < shmx_os_cpus(),
+                                    .searchers = shmx_os_cpus(),
                                     .socket = socket,
                                     .supervisor_bell = s->bell,
                                     .main_bell = s->main_bell};
@@ -213,13 +213,12 @@ static struct sup_peer *peer_by_pid(struct sup *s, pid_t pid) {
  * on. */
 static void worker_stopped(struct sup *s, struct sup_peer *peer, bool stopped) {
   struct shmx_pool_map *map = &peer->pool->map;
-  atomic_fetch_and(&map->shm->idle[peer->lane / 64], ~(UINT64_C(1) << (peer->lane % 64)));
-  atomic_thread_fence(memory_order_seq_cst);
+  shmx_board_forget(map, peer->lane);
   if (!stopped) {
     shmx_bell_ring_hard(&peer->shm->bell, -1);
     return;
   }
-  if (shmx_board_has_work(map)) shmx_board_wake_all(map);
+  shmx_board_wake_all(map);
   /* It may have stopped between a commit and the result ring, or the bell. */
   atomic_fetch_add(&map->shm->stops, 1);
   shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
@@ -296,7 +295,7 @@ static void bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
   if (!starting) shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_READY, s->now);
   shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_DIED, s->now);
   shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_DRAINED, s->now);
-  atomic_fetch_and(&pool->map.shm->idle[peer->lane / 64], ~(UINT64_C(1) << (peer->lane % 64)));
+  shmx_board_forget(&pool->map, peer->lane);
   if (failed || shmx_workers_hopeless(pool->workers)) {
     char why[SHMX_LANE_TEXT];
     describe_start_death(peer, lane, why, sizeof why);
@@ -333,7 +332,8 @@ void sup_kill_all(struct sup *s) {
 
 /* --- tending --- */
 
-/* A death may have swallowed a wake-up: main's, or one that the dead worker was to pass on. */
+/* A death may have swallowed a wake-up: main's, or one that the dead worker was to pass on, whose receiver then counts as
+ * searching though it sleeps. */
 static void bury_the_dead(struct sup *s, struct sup_pool *pool) {
   bool died = false;
   for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
@@ -343,7 +343,7 @@ static void bury_the_dead(struct sup *s, struct sup_pool *pool) {
     died = true;
   }
   if (!died) return;
-  if (shmx_board_has_work(&pool->map)) shmx_board_wake_all(&pool->map);
+  shmx_board_wake_all(&pool->map);
   shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
 }
 

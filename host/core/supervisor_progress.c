@@ -42,7 +42,7 @@ static bool is_busy(struct sup_pool *pool) {
   if (shmx_board_has_work(&pool->map)) return true;
   for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
     if (!pool->by_lane[lane] || atomic_load(&pool->map.lanes[lane].state) != SHMX_LANE_READY) continue;
-    if (!(atomic_load(&pool->map.shm->idle[lane / 64]) >> lane % 64 & 1)) return true;
+    if (!shmx_board_is_idle(&pool->map, lane)) return true;
   }
   return false;
 }

@@ -12,11 +12,9 @@
 #include "core/board.h"
 #include "core/fault.h"
 #include "core/link.h"
+#include "core/patience.h"
 
-enum {
-  SPINS = 2000,               /* looks at the board before a worker that may spin sleeps */
-  COOL_AFTER_NS = 1000000000, /* an idle worker gives warm memory back after this */
-};
+enum { COOL_AFTER_NS = 1000000000 }; /* an idle worker gives warm memory back after this */
 
 struct worker {
   struct shmx_pool_map *pool;
@@ -29,7 +27,10 @@ struct worker {
   uint32_t lane;
   uint32_t trim_seen; /* the domain's count of trim requests when we last looked */
   int main_bell;
-  bool spin;
+  uint32_t searchers; /* how many may search at the same time */
+  bool searching;
+  int64_t free_since; /* when the last task ended, if the worker has not waited since; else 0 */
+  uint64_t ended;     /* tasks */
 };
 
 static int notify_main(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref) {
@@ -79,18 +80,19 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   if (size > SHMX_SLOT_ARGS) size = 0;
   SHMX_FAULT("w1");
   memcpy(copy, slot->args, size);
-  int64_t begin = shmx_os_now();
+  int64_t begin = w->free_since ? w->free_since : shmx_os_now();
   shmx_memory_set_order(w->memory, slot->task);
   int error = shmx_envelope_read(w->memory, copy, size, SHMX_PEER_NONE, true, &arguments);
   slot->verdict = w->runner->run(w->runner->context, slot->task, error, &arguments, &result);
   bool ok = slot->verdict == SHMX_RESULT_VALUES;
   shmx_incoming_close(&arguments);
   write_result(w, slot, &result, &sent);
-  slot->nanoseconds = (uint64_t)(shmx_os_now() - begin);
+  w->free_since = shmx_os_now();
+  slot->nanoseconds = (uint64_t)(w->free_since - begin);
   if (!ok) atomic_fetch_add_explicit(&w->shm->failed, 1, memory_order_relaxed);
   commit(w, number, word, &sent);
   atomic_store_explicit(&w->shm->last_slot, number, memory_order_relaxed);
-  atomic_fetch_add_explicit(&w->shm->ended, 1, memory_order_relaxed);
+  atomic_store_explicit(&w->shm->ended, ++w->ended, memory_order_relaxed);
   w->runner->done(w->runner->context);
   shmx_memory_attend(w->memory);
 }
@@ -102,18 +104,28 @@ static bool has_reason_to_wake(struct worker *w) {
          atomic_load(&w->domain->trim) != w->trim_seen;
 }
 
-static bool spin_for_work(struct worker *w) {
-  for (int i = 0; w->spin && i < SPINS; i++) {
-    if (shmx_board_has_work(w->pool)) return true;
-    shmx_os_pause();
-  }
+/* Looks for work as long as some is likely to come soon, and meanwhile does what the supervisor asks. */
+static bool search(struct worker *w) {
+  struct shmx_patience patience = {0};
+  if (!w->searching) w->searching = shmx_board_search(w->pool, w->lane, w->searchers);
+  if (!w->searching) return false;
+  do {
+    if (shmx_board_has_work(w->pool) || closing(w)) return true;
+    shmx_memory_attend(w->memory);
+  } while (shmx_patience_lasts(&patience));
   return false;
+}
+
+/* Tasks that were published while we searched woke nobody. */
+static void stop_search(struct worker *w, bool found) {
+  if (!w->searching) return;
+  w->searching = false;
+  shmx_board_stop_search(w->pool, w->lane);
+  if (found && shmx_board_has_work(w->pool)) shmx_board_wake_one(w->pool);
 }
 
 /* Sleeps until there may be something to do. Open handovers make the supervisor wake us when it has acknowledged. */
 static void sleep_idle(struct worker *w) {
-  _Atomic uint64_t *idle = &w->pool->shm->idle[w->lane / 64];
-  uint64_t bit = UINT64_C(1) << (w->lane % 64);
   int64_t deadline = shmx_os_now() + COOL_AFTER_NS;
   bool open = shmx_memory_settle(w->memory);
   if (open) {
@@ -122,7 +134,7 @@ static void sleep_idle(struct worker *w) {
   }
   for (;;) {
     shmx_bell_prepare(&w->link.self->bell);
-    atomic_fetch_or(idle, bit);
+    shmx_board_lie_down(w->pool, w->lane);
     /* The acknowledgement may have come before the bell was prepared. */
     if (has_reason_to_wake(w) || (open && !shmx_memory_settle(w->memory))) break;
     if (shmx_link_sleep(&w->link, deadline) != -ETIMEDOUT) break;
@@ -131,33 +143,28 @@ static void sleep_idle(struct worker *w) {
     deadline = -1;
   }
   shmx_bell_awake(&w->link.self->bell);
-  atomic_fetch_and(idle, ~bit);
+  shmx_board_get_up(w->pool, w->lane);
+  w->searching = true;
   w->trim_seen = atomic_load(&w->domain->trim);
   shmx_memory_attend(w->memory);
-}
-
-/* A wake-up that was meant for another task may have ended here: if there is more to do, it is passed on. */
-static void pass_wake_up_on(struct worker *w) {
-  if (shmx_board_has_work(w->pool)) shmx_board_wake_one(w->pool);
 }
 
 static void work(struct worker *w) {
   uint32_t slot;
   uint64_t word;
-  bool slept = false;
   for (;;) {
     if (shmx_board_claim(w->pool, w->lane, &slot, &word)) {
-      if (slept) pass_wake_up_on(w);
-      slept = false;
+      stop_search(w, true);
       run_task(w, slot, word);
       continue;
     }
+    w->free_since = 0;
     if (closing(w)) return;
-    if (spin_for_work(w)) continue;
+    if (search(w)) continue;
+    stop_search(w, false);
     w->runner->idle(w->runner->context, false);
     SHMX_FAULT("w0");
     sleep_idle(w);
-    slept = true;
   }
 }
 
@@ -168,7 +175,7 @@ static void set_up(struct worker *w, struct shmx_worker_setup *setup, const stru
                        .runner = runner,
                        .lane = setup->lane,
                        .main_bell = setup->main_bell,
-                       .spin = setup->spin};
+                       .searchers = setup->searchers};
   shmx_link_init(&w->link, setup->domain, &w->shm->process);
   w->link.pool = w->pool;
   w->link.peer = setup->peer;

@@ -32,7 +32,7 @@ struct shmx_worker_setup {
   struct shmx_domain_shm *domain;
   struct shmx_pool_map pool;
   uint32_t lane, peer, charge;
-  bool spin; /* a core is likely to be free for a worker that waits */
+  uint32_t searchers; /* how many workers may search for a task at the same time: more find it no sooner */
   int socket, supervisor_bell, main_bell;
 };
 

@@ -185,6 +185,8 @@ int64_t shmx_os_now(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+void shmx_os_yield(void) { sched_yield(); }
+
 unsigned shmx_os_cpus(void) {
   cpu_set_t *set = CPU_ALLOC(4096);
   if (!set) return 1;

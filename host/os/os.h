@@ -73,6 +73,8 @@ static inline void shmx_os_pause(void) {
 #endif
 }
 
+void shmx_os_yield(void); /* lets others run that wait for this core */
+
 /* --- time and machine --- */
 
 int64_t shmx_os_now(void);   /* monotonic, nanoseconds */

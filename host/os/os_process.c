@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 #include "os/os.h"
 
 extern char **environ;
+
+enum { SHORT_SLICE_NS = 100000 }; /* the least there is */
 
 int shmx_os_pidfd(pid_t pid) {
   long fd = syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by definition */
@@ -72,8 +75,23 @@ static int settle_standard(void) {
   return r;
 }
 
+/* A process that asks for short slices of time may interrupt others when it wakes up (Linux 6.12 and later): one that runs
+ * for microseconds gets its core at once and takes next to nothing from anyone. 0: as others have them. Without this it
+ * only comes later, so failing is no failure. */
+static void ask_for_slices(uint64_t nanoseconds) {
+  struct { /* the kernel's struct sched_attr, in its first version */
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+  } attr = {.size = sizeof attr, .policy = SCHED_OTHER, .nice = getpriority(PRIO_PROCESS, 0), .runtime = nanoseconds};
+  syscall(SYS_sched_setattr, 0, &attr, 0);
+}
+
 int shmx_os_settle_supervisor(void) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) return -errno;
+  ask_for_slices(SHORT_SLICE_NS);
   signal(SIGPIPE, SIG_IGN);
   return settle_standard();
 }
@@ -96,6 +114,7 @@ static int die_with_parent(pid_t parent) {
 
 int shmx_os_settle_child(pid_t parent, const int *keep, int nkeep) {
   setpgid(0, 0);
+  ask_for_slices(0);
   sigset_t none;
   sigemptyset(&none);
   for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL);

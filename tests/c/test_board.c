@@ -116,22 +116,54 @@ static void scribbled_words_do_not_hang_or_crash(void) {
     cancel(3, 1);
     shmx_board_has_work(&map);
   }
-  memset(map.shm->idle, 0xFF, sizeof map.shm->idle);
+  memset(map.shm->waiting, 0x0F, sizeof map.shm->waiting);
   for (int i = 0; i < 100; i++) shmx_board_wake_one(&map);
+}
+
+static bool is_awake(uint32_t lane) { return atomic_load(&map.lanes[lane].process.bell.word) == SHMX_BELL_AWAKE; }
+
+static void lie_down(uint32_t lane) {
+  shmx_bell_prepare(&map.lanes[lane].process.bell);
+  shmx_board_lie_down(&map, lane);
 }
 
 static void waking_one_takes_one_sleeper(void) {
   open_board();
-  atomic_store(&map.shm->idle[0], UINT64_C(1) << 3);
-  atomic_store(&map.shm->idle[1], UINT64_C(1) << 4); /* lane 68 */
-  shmx_bell_prepare(&map.lanes[3].process.bell);
-  shmx_bell_prepare(&map.lanes[68].process.bell);
+  lie_down(3);
+  lie_down(68);
   shmx_board_wake_one(&map);
-  CHECK(atomic_load(&map.lanes[3].process.bell.word) == SHMX_BELL_AWAKE && atomic_load(&map.shm->idle[0]) == 0);
-  CHECK(atomic_load(&map.lanes[68].process.bell.word) == SHMX_BELL_ASLEEP);
+  CHECK(is_awake(3) && !shmx_board_is_idle(&map, 3) && !is_awake(68));
+  shmx_board_stop_search(&map, 3); /* it has found a task */
   shmx_board_wake_one(&map);
-  CHECK(atomic_load(&map.lanes[68].process.bell.word) == SHMX_BELL_AWAKE && atomic_load(&map.shm->idle[1]) == 0);
+  CHECK(is_awake(68) && !shmx_board_is_idle(&map, 68));
   shmx_board_wake_one(&map);
+}
+
+static void nobody_is_woken_while_one_searches(void) {
+  open_board();
+  lie_down(3);
+  CHECK(shmx_board_search(&map, 68, 1));
+  shmx_board_wake_one(&map);
+  CHECK(!is_awake(3) && shmx_board_is_idle(&map, 3));
+  shmx_board_stop_search(&map, 68);
+  shmx_board_wake_one(&map);
+  CHECK(is_awake(3));
+  lie_down(4);
+  shmx_board_wake_one(&map); /* lane 3 counts as searching, though it may not have run yet */
+  CHECK(!is_awake(4));
+  shmx_board_forget(&map, 3); /* it died */
+  shmx_board_wake_one(&map);
+  CHECK(is_awake(4));
+}
+
+static void only_so_many_search(void) {
+  open_board();
+  CHECK(shmx_board_search(&map, 0, 2) && shmx_board_search(&map, 40, 2) && !shmx_board_search(&map, 1, 2));
+  shmx_board_stop_search(&map, 40);
+  CHECK(shmx_board_search(&map, 1, 2));
+  lie_down(5);
+  shmx_board_get_up(&map, 5); /* who was woken by others is up, whatever the limit */
+  CHECK(!shmx_board_is_idle(&map, 5) && !shmx_board_search(&map, 6, 3));
 }
 
 /* --- threads --- */
@@ -198,6 +230,8 @@ static const struct test tests[] = {
     {"a_claimer_that_dies_halfway_loses_only_its_task", a_claimer_that_dies_halfway_loses_only_its_task},
     {"scribbled_words_do_not_hang_or_crash", scribbled_words_do_not_hang_or_crash},
     {"waking_one_takes_one_sleeper", waking_one_takes_one_sleeper},
+    {"nobody_is_woken_while_one_searches", nobody_is_woken_while_one_searches},
+    {"only_so_many_search", only_so_many_search},
     {"every_task_has_exactly_one_end", every_task_has_exactly_one_end},
     {NULL, NULL},
 };
