@@ -380,7 +380,7 @@ int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline) {
   do {
     if (something_new(pool, state)) return 0;
     shmx_memory_attend(pool->host->memory);
-  } while (shmx_patience_lasts(&patience));
+  } while ((deadline < 0 || shmx_os_now() < deadline) && shmx_patience_lasts(&patience));
   shmx_bell_prepare(&link->self->bell);
   SHMX_FAULT("m0");
   int r = something_new(pool, state) ? 0 : shmx_link_sleep(link, deadline);
