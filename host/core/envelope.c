@@ -69,8 +69,9 @@ int shmx_envelope_write(struct shmx_memory *memory, const struct shmx_outgoing *
                         char *place, uint32_t room, uint32_t *size, struct shmx_sent *sent) {
   uint64_t all = shmx_envelope_size(message);
   struct shmx_segment *carrier = NULL;
-  *sent = (struct shmx_sent){0};
-  if (message->nsegments > 0 || all > room) {
+  sent->nrefs = 0;
+  sent->refs = sent->few;
+  if (message->nsegments >= SHMX_ENVELOPE_FEW) { /* and one for the carrier */
     sent->refs = malloc((message->nsegments + UINT64_C(1)) * sizeof *sent->refs);
     if (!sent->refs) return -ENOMEM;
   }
@@ -89,15 +90,25 @@ int shmx_envelope_write(struct shmx_memory *memory, const struct shmx_outgoing *
 }
 
 void shmx_sent_fini(struct shmx_sent *sent) {
-  free(sent->refs);
-  *sent = (struct shmx_sent){0};
+  if (sent->refs != sent->few) free(sent->refs);
+  sent->refs = NULL;
+  sent->nrefs = 0;
 }
 
 /* --- receiving --- */
 
+void shmx_incoming_init(struct shmx_incoming *message) {
+  message->body = NULL;
+  message->segments = NULL;
+  message->codes = NULL;
+  message->carrier = NULL;
+  message->size = 0;
+  message->nsegments = message->ncodes = 0;
+}
+
 static int read_codes(struct shmx_memory *memory, const char *table, uint32_t count, struct shmx_incoming *message) {
   if (count == 0) return 0;
-  message->codes = calloc(count, sizeof *message->codes);
+  message->codes = count <= SHMX_ENVELOPE_FEW ? message->few_codes : calloc(count, sizeof *message->codes);
   if (!message->codes) return -ENOMEM;
   for (uint32_t i = 0; i < count; i++) {
     struct shmx_code_ref ref;
@@ -114,7 +125,9 @@ static int read_segments(struct shmx_memory *memory, const char *table, uint32_t
                          struct shmx_incoming *message) {
   if (count == 0) return 0;
   int result = 0;
-  if (wanted) message->segments = calloc(count, sizeof(struct shmx_segment *));
+  if (wanted && count <= SHMX_ENVELOPE_FEW)
+    message->segments = memset(message->few_segments, 0, sizeof message->few_segments);
+  else if (wanted) message->segments = calloc(count, sizeof(struct shmx_segment *));
   if (wanted && !message->segments) result = -ENOMEM;
   for (uint32_t i = 0; i < count; i++) {
     struct shmx_segment_ref ref;
@@ -167,7 +180,7 @@ static int read_carrier(struct shmx_memory *memory, const char *place, uint32_t 
 int shmx_envelope_read(struct shmx_memory *memory, const char *place, uint32_t size, uint32_t giver, bool wanted,
                        struct shmx_incoming *message) {
   struct header header;
-  *message = (struct shmx_incoming){0};
+  shmx_incoming_init(message);
   int r = read_header(place, size, &header);
   if (r < 0) return r;
   if (header.ncodes != CARRIED) return read_parts(memory, place, &header, giver, wanted, message);
@@ -176,8 +189,8 @@ int shmx_envelope_read(struct shmx_memory *memory, const char *place, uint32_t s
 
 void shmx_incoming_close(struct shmx_incoming *message) {
   for (uint32_t i = 0; i < message->nsegments; i++) shmx_segment_release(message->segments[i]);
-  free(message->segments);
-  free(message->codes);
-  shmx_segment_release(message->carrier);
-  *message = (struct shmx_incoming){0};
+  if (message->segments != message->few_segments) free(message->segments);
+  if (message->codes != message->few_codes) free(message->codes);
+  if (message->carrier) shmx_segment_release(message->carrier);
+  shmx_incoming_init(message);
 }

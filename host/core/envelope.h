@@ -34,10 +34,14 @@ struct shmx_outgoing {
   uint32_t ncodes;
 };
 
+/* Most messages refer to little: that much has its place in the struct, which must not be moved while it is in use. */
+enum { SHMX_ENVELOPE_FEW = 2 };
+
 /* A message as sent: what the sender may have to take back. */
 struct shmx_sent {
-  struct shmx_segment_ref *refs; /* the handed-over segments, the carrier last; owned */
+  struct shmx_segment_ref *refs; /* the handed-over segments, the carrier last; owned, or `few` */
   uint32_t nrefs;
+  struct shmx_segment_ref few[SHMX_ENVELOPE_FEW];
 };
 
 /* Bytes that the message needs in one place. */
@@ -66,6 +70,8 @@ struct shmx_incoming {
   struct shmx_code_view *codes;
   uint32_t ncodes;
   struct shmx_segment *carrier;
+  struct shmx_segment *few_segments[SHMX_ENVELOPE_FEW];
+  struct shmx_code_view few_codes[SHMX_ENVELOPE_FEW];
 };
 
 /* Reads the message in `place`, which `giver` wrote (SHMX_PEER_NONE: arguments). With `wanted` its segments are held,
@@ -73,6 +79,8 @@ struct shmx_incoming {
  * in which case the rest of the message is there all the same. */
 int shmx_envelope_read(struct shmx_memory *memory, const char *place, uint32_t size, uint32_t giver, bool wanted,
                        struct shmx_incoming *message);
+/* An empty message, which need not be closed. */
+void shmx_incoming_init(struct shmx_incoming *message);
 void shmx_incoming_close(struct shmx_incoming *message);
 
 #endif

@@ -132,6 +132,7 @@ struct shmx_pool_shm {
   _Atomic uint32_t ready;      /* supervisor: workers that are ready now */
   _Atomic uint32_t started;    /* supervisor: workers that have ever been ready */
   _Atomic uint32_t slots_used; /* main, before it publishes: slots below have been used at some time */
+  _Atomic uint32_t lanes_used; /* supervisor, before a worker exists: lanes below have been used at some time */
   _Atomic uint64_t published;  /* main: tasks published so far */
   _Atomic uint64_t collected;  /* main: tasks whose end it has taken in */
   _Atomic uint64_t cancelled;  /* main: tasks that it has taken back before a worker had them */

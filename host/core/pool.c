@@ -41,6 +41,7 @@ struct shmx_pool {
   uint32_t *found; /* circular */
   uint32_t found_first, found_count, found_capacity;
   uint32_t in_flight;
+  uint64_t published, collected; /* tasks */
   char *config;
   struct shmx_sent config_sent; /* what the configuration brings with it is held while workers may start */
 };
@@ -144,15 +145,16 @@ static void drop_sent(struct shmx_pool *pool, struct shmx_sent *sent) {
 static void free_slot(struct shmx_pool *pool, uint32_t number) {
   struct slot *slot = &pool->slots[number];
   slot->used = slot->found = false;
-  drop_sent(pool, &slot->sent);
+  if (slot->sent.refs) drop_sent(pool, &slot->sent);
   pool->free[pool->nfree++] = number;
 }
 
 static bool take_slot(struct shmx_pool *pool, uint32_t *number) {
   if (pool->nfree > 0) *number = pool->free[--pool->nfree];
-  else if (pool->fresh < pool->map.layout.slots) *number = pool->fresh++;
-  else return false;
-  atomic_store_explicit(&pool->map.shm->slots_used, pool->fresh, memory_order_relaxed);
+  else if (pool->fresh < pool->map.layout.slots) {
+    *number = pool->fresh++;
+    atomic_store_explicit(&pool->map.shm->slots_used, pool->fresh, memory_order_relaxed);
+  } else return false;
   pool->slots[*number].used = true;
   pool->slots[*number].generation++;
   return true;
@@ -192,7 +194,7 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
     return r;
   }
   pool->in_flight++;
-  atomic_fetch_add_explicit(&pool->map.shm->published, 1, memory_order_relaxed);
+  atomic_store_explicit(&pool->map.shm->published, ++pool->published, memory_order_relaxed);
   shmx_board_wake_one(&pool->map);
   if (pool->shown) wake_watcher(pool);
   return 0;
@@ -299,7 +301,9 @@ static void look_for_lost(struct shmx_pool *pool) {
 }
 
 static bool collect(struct shmx_pool *pool) {
-  for (uint32_t index = 0; index < pool->map.layout.lanes; index++) read_lane(pool, index);
+  uint32_t lanes = atomic_load_explicit(&pool->map.shm->lanes_used, memory_order_acquire);
+  if (lanes > pool->map.layout.lanes) lanes = pool->map.layout.lanes;
+  for (uint32_t index = 0; index < lanes; index++) read_lane(pool, index);
   look_for_stopped(pool);
   look_for_dead(pool);
   look_for_lost(pool);
@@ -332,8 +336,15 @@ static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcom
   uint64_t word = atomic_load_explicit(&shm->state, memory_order_acquire);
   uint32_t lane = shmx_word_lane(word);
   enum shmx_state state = shmx_word_state(word);
-  *outcome = (struct shmx_outcome){.ticket = number, .attempt = shmx_word_attempt(word), .end = SHMX_END_LOST};
-  if (lane < pool->map.layout.lanes) outcome->worker = atomic_load(&pool->map.lanes[lane].number);
+  outcome->ticket = number;
+  outcome->end = SHMX_END_LOST;
+  outcome->status = outcome->error = 0;
+  outcome->worker = 0;
+  outcome->attempt = shmx_word_attempt(word);
+  outcome->nanoseconds = 0;
+  shmx_incoming_init(&outcome->message);
+  if (lane < pool->map.layout.lanes)
+    outcome->worker = atomic_load_explicit(&pool->map.lanes[lane].number, memory_order_relaxed);
   if (state == SHMX_DONE && lane < pool->map.layout.lanes) {
     outcome->end = SHMX_END_DONE;
     outcome->status = (int)shm->verdict;
@@ -363,7 +374,7 @@ bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome) {
     describe(pool, what, outcome);
     free_slot(pool, what);
     pool->in_flight--;
-    atomic_fetch_add_explicit(&pool->map.shm->collected, 1, memory_order_relaxed);
+    atomic_store_explicit(&pool->map.shm->collected, ++pool->collected, memory_order_relaxed);
     return true;
   }
 }

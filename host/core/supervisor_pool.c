@@ -87,9 +87,11 @@ static bool take_charge(struct sup *s, uint32_t *charge) {
   return false;
 }
 
-/* A lane as new: its rings empty, its indexes at zero. */
+/* A lane as new: its rings empty, its indexes at zero. The records in the rings are as they are, for touching them would
+ * make their pages. */
 static void clear_lane(struct shmx_lane_shm *lane, const struct sup_peer *peer) {
-  memset(lane, 0, offsetof(struct shmx_lane_shm, text));
+  memset(&lane->process, 0, offsetof(struct shmx_process_shm, message));
+  memset(&lane->results, 0, offsetof(struct shmx_lane_shm, text) - offsetof(struct shmx_lane_shm, results));
   lane->text[0] = 0;
   atomic_store(&lane->peer, peer->id);
   atomic_store(&lane->number, peer->number);
@@ -128,6 +130,7 @@ static int fork_worker(struct sup *s, struct sup_pool *pool, struct sup_peer *pe
   int r = shmx_os_socketpair(ends);
   if (r < 0) return r;
   clear_lane(&pool->map.lanes[peer->lane], peer);
+  if (atomic_load(&pool->map.shm->lanes_used) <= peer->lane) atomic_store(&pool->map.shm->lanes_used, peer->lane + 1);
   int output = sup_output_create(s, pool, peer);
   peer->pid = shmx_syscalls.fork();
   if (peer->pid == 0) live(s, pool, peer, ends[1], output);
