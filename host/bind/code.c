@@ -4,8 +4,8 @@
  *
  * A cache is a userdata in the registry whose user values are Lua tables, so that the collector does the book-keeping:
  * the sender's has two generations of hash -> userdata with the code, and closure (weak) -> hash; the receiver's has two
- * generations of hash -> closure or bytecode. A key is the 16 bytes of the hash. A code that is dropped from the cache
- * while messages use it is freed by its last user. Any allocation here can run finalizers, and these can come back here:
+ * generations of hash -> closure or bytecode, and in front of them a few that were used last, found without a lookup. A
+ * key is the 16 bytes of the hash. A code that is dropped from the cache while messages use it is freed by its last user. Any allocation here can run finalizers, and these can come back here:
  * a code is safe while its userdata is on the stack.
  *
  * One damaged byte of bytecode can crash the interpreter, so the receiver hashes its own copy before it loads it.
@@ -17,8 +17,15 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { YOUNG = 1, OLD = 2, CLOSURES = 3 };
-enum { DUMP_KEEP = 1 << 20 };
+enum { YOUNG = 1, OLD = 2, CLOSURES = 3, RECENT = 4 }; /* user values; RECENT and the next ones: what was used last */
+enum { DUMP_KEEP = 1 << 20, RECENTS = 8 };
+
+/* What a receiver has used last, by the hash's last bits; the closure or bytecode is a user value. */
+struct recent {
+  uint64_t hash[2];
+  int upvalues;
+  bool known;
+};
 
 struct cache {
   size_t entries, bytes; /* in the young generation */
@@ -26,6 +33,7 @@ struct cache {
   size_t dumps;
   char *dump; /* buffer of the last dump */
   size_t dump_size, dump_capacity;
+  struct recent recent[RECENTS];
 };
 
 /* The userdata type of a code in the sender's cache, which counts as one more user. */
@@ -87,7 +95,7 @@ static struct cache *push_cache(lua_State *L, const void *key) {
   luaL_checkstack(L, 8, "the message is nested too deeply");
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TUSERDATA) return lua_touserdata(L, -1);
   lua_pop(L, 1);
-  struct cache *cache = lua_newuserdatauv(L, sizeof *cache, 3);
+  struct cache *cache = lua_newuserdatauv(L, sizeof *cache, RECENT + RECENTS - 1);
   memset(cache, 0, sizeof *cache);
   equip_cache(L);
   lua_pushvalue(L, -1);
@@ -281,7 +289,8 @@ static void load_top(lua_State *L) {
   lua_remove(L, -2);
 }
 
-/* Pushes the closure of a prototype that the cache at `at` does not have, and stores it, or its bytecode, there. */
+/* Pushes a closure of a prototype that the cache at `at` does not have, or its bytecode if each task needs one of its own,
+ * and stores it there. Returns its number of upvalues. */
 static int load_new(lua_State *L, int at, struct cache *cache, const struct shmx_code_view *code) {
   const char *copy = lua_pushlstring(L, code->bytes, code->size);
   XXH128_hash_t xxh = XXH3_128bits(copy, code->size);
@@ -295,27 +304,42 @@ static int load_new(lua_State *L, int at, struct cache *cache, const struct shmx
     lua_remove(L, -2);
     insert(L, at, cache, code->hash, code->size);
   } else {
-    lua_insert(L, -2);
-    insert(L, at, cache, code->hash, code->size);
     lua_pop(L, 1);
+    insert(L, at, cache, code->hash, code->size);
   }
   return upvalues;
 }
 
-int shmx_code_push(lua_State *L, const struct shmx_code_view *code) {
+/* Pushes what the cache at `at` has for the hash, a closure or bytecode, or makes it. Returns its number of upvalues. */
+static int push_known(lua_State *L, int at, struct cache *cache, const struct shmx_code_view *code) {
   bool old;
-  int upvalues;
-  struct cache *cache = push_cache(L, &receiver_key);
-  int at = lua_gettop(L);
   lua_pushlstring(L, (const char *)code->hash, sizeof code->hash);
   if (lookup(L, at, &old) == LUA_TNIL) {
     lua_pop(L, 1);
-    upvalues = load_new(L, at, cache, code);
-  } else {
-    if (old) insert(L, at, cache, code->hash, code->size);
-    if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
-    upvalues = count_upvalues(L, -1);
+    return load_new(L, at, cache, code);
   }
+  if (old) insert(L, at, cache, code->hash, code->size);
+  lua_pushvalue(L, -1);
+  if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
+  int upvalues = count_upvalues(L, -1);
+  lua_pop(L, 1);
+  return upvalues;
+}
+
+int shmx_code_push(lua_State *L, const struct shmx_code_view *code) {
+  struct cache *cache = push_cache(L, &receiver_key);
+  int at = lua_gettop(L), place = (int)(code->hash[0] % RECENTS);
+  struct recent *recent = &cache->recent[place];
+  if (recent->known && recent->hash[0] == code->hash[0] && recent->hash[1] == code->hash[1]) {
+    lua_getiuservalue(L, at, RECENT + place);
+  } else {
+    int upvalues = push_known(L, at, cache, code);
+    *recent = (struct recent){{code->hash[0], code->hash[1]}, upvalues, true};
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, at, RECENT + place);
+  }
+  int upvalues = recent->upvalues;
+  if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
   lua_remove(L, at);
   return upvalues;
 }

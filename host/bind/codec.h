@@ -87,6 +87,12 @@ static inline struct shmx_code *shmx_cargo_code(struct shmx_cargo *cargo, uint32
   return shmx_cargo_items(cargo)[cargo->nsegments + i];
 }
 
+/* From one cargo into another, which is empty. */
+static inline void shmx_cargo_move(struct shmx_cargo *from, struct shmx_cargo *to) {
+  *to = *from;
+  *from = (struct shmx_cargo){0};
+}
+
 /* Releases the segments and codes; it is empty afterwards. */
 void shmx_cargo_drop(struct shmx_cargo *cargo);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The format of a message's body, shared by pack.c and unpack.c alone.
+ * The format of a message's body, shared by the codec (pack.c, unpack.c) and its short cuts (plain.c, scalar.h) alone.
  *
  *   body      = flags count value*            flags: a positive fixint; count: of values, an unsigned integer
  *   value     = nil | boolean | integer | float | str          as in MessagePack; a str is any bytes

@@ -20,6 +20,7 @@
 #include "bind/modules.h"
 #include "bind/packet.h"
 #include "bind/path.h"
+#include "bind/scalar.h"
 
 struct packer {
   lua_State *L;
@@ -88,23 +89,6 @@ static void put_ext_number(struct packer *p, enum shmx_format_ext type, uint32_t
   char bytes[4];
   shmx_format_put(bytes, number, 4);
   put_ext(p, type, bytes, sizeof bytes);
-}
-
-/* libmpack 1.0.5 writes some negative integers wrongly (-129, -32769, many below -2^32), so those that need more than
- * one byte are written here. */
-static void put_negative(struct packer *p, lua_Integer n) {
-  int size = n >= INT8_MIN ? 1 : n >= INT32_MIN ? 4 : 8;
-  char bytes[9] = {(char)(size == 1 ? 0xd0 : size == 4 ? 0xd2 : 0xd3)};
-  for (int i = 0; i < size; i++) bytes[size - i] = (char)(unsigned char)((uint64_t)n >> (8 * i));
-  put_bytes(p, bytes, (size_t)size + 1);
-}
-
-static void put_integer(struct packer *p, lua_Integer n) {
-  if (n < -32) {
-    put_negative(p, n);
-  } else {
-    put(p, mpack_pack_sint(n));
-  }
 }
 
 static void put_string(struct packer *p, int index, const struct shmx_path *path) {
@@ -457,18 +441,17 @@ static void pack_function(struct packer *p, int index, const struct shmx_path *p
   p->depth--;
 }
 
+static bool put_scalar(struct packer *p, int index) {
+  char *at = room(p, SHMX_SCALAR_MAX + SHMX_SCALAR_STRING);
+  char *after = shmx_scalar_put(p->L, index, at, at + SHMX_SCALAR_MAX + SHMX_SCALAR_STRING);
+  if (after) p->packet->size += (size_t)(after - at);
+  return after;
+}
+
 /* `index` is an absolute index. */
 static void pack_value(struct packer *p, int index, const struct shmx_path *path) {
+  if (put_scalar(p, index)) return;
   switch (lua_type(p->L, index)) {
-  case LUA_TNIL: put(p, mpack_pack_nil()); break;
-  case LUA_TBOOLEAN: put(p, mpack_pack_boolean((unsigned)lua_toboolean(p->L, index))); break;
-  case LUA_TNUMBER:
-    if (lua_isinteger(p->L, index)) {
-      put_integer(p, lua_tointeger(p->L, index));
-    } else {
-      put(p, mpack_pack_float(lua_tonumber(p->L, index)));
-    }
-    break;
   case LUA_TSTRING: put_string(p, index, path); break;
   case LUA_TTABLE: pack_table(p, index, path); break;
   case LUA_TFUNCTION: pack_function(p, index, path); break;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bind/module.h"
@@ -18,15 +19,29 @@
 
 /* --- checks --- */
 
+static const char pool_tag;
+
+struct lua_pool *shmx_luapool_test(lua_State *L, int index) {
+  struct lua_pool *pool = lua_touserdata(L, index);
+  return pool && lua_rawlen(L, index) == sizeof *pool && pool->tag == &pool_tag ? pool : NULL;
+}
+
+/* The pool at `index`, open or closed. */
+static struct lua_pool *check_any(lua_State *L, int index) {
+  struct lua_pool *pool = shmx_luapool_test(L, index);
+  if (!pool) luaL_typeerror(L, index, SHMX_POOL_TYPE);
+  return pool;
+}
+
 struct lua_pool *shmx_luapool_check(lua_State *L, int index) {
-  struct lua_pool *pool = luaL_checkudata(L, index, SHMX_POOL_TYPE);
+  struct lua_pool *pool = check_any(L, index);
   shmx_check_process(L);
   if (!pool->core) shmx_error(L, "the pool is closed");
   return pool;
 }
 
 struct lua_pool *shmx_luapool_check_self(lua_State *L, const char *name) {
-  if (!luaL_testudata(L, 1, SHMX_POOL_TYPE))
+  if (!shmx_luapool_test(L, 1))
     shmx_error(L, "calling '%s' without a pool: write pool:%s(...), with a colon", name, name);
   return shmx_luapool_check(L, 1);
 }
@@ -151,6 +166,8 @@ static int pack_configuration(lua_State *L) {
 static struct lua_pool *push_pool(lua_State *L) {
   struct lua_pool *pool = lua_newuserdatauv(L, sizeof *pool, POOL_VALUES);
   memset(pool, 0, sizeof *pool);
+  pool->tag = &pool_tag;
+  pool->plains.first = POOL_PLAINS;
   shmx_packet_init(&pool->packet);
   luaL_setmetatable(L, SHMX_POOL_TYPE);
   lua_newtable(L);
@@ -174,7 +191,9 @@ static int start_workers(lua_State *L, struct lua_pool *pool, struct shmx_host *
                                                  .codes = codes,
                                                  .ncodes = cargo->ncodes},
                                       .progress = (enum shmx_progress_mode)luaL_checkinteger(L, 4)};
-  return r < 0 ? r : shmx_pool_open(host, &options, &pool->core);
+  if (r < 0) return r;
+  pool->cargoes = calloc(SHMX_SLOTS, sizeof *pool->cargoes);
+  return pool->cargoes ? shmx_pool_open(host, &options, &pool->core) : -ENOMEM;
 }
 
 /* Pushes the path of the supervisor's program, and starts it if need be. A dead one's pools that nobody refers to any more
@@ -256,13 +275,13 @@ static int pool_stopped(lua_State *L) {
 }
 
 static int pool_in_flight(lua_State *L) {
-  struct lua_pool *pool = luaL_checkudata(L, 1, SHMX_POOL_TYPE);
+  struct lua_pool *pool = check_any(L, 1);
   lua_pushinteger(L, pool->core ? shmx_pool_in_flight(pool->core) : 0);
   return 1;
 }
 
 static int pool_is_open(lua_State *L) {
-  struct lua_pool *pool = luaL_checkudata(L, 1, SHMX_POOL_TYPE);
+  struct lua_pool *pool = check_any(L, 1);
   lua_pushboolean(L, pool->core != NULL);
   return 1;
 }
@@ -279,27 +298,36 @@ static int pool_worker(lua_State *L) {
   return 3;
 }
 
+static void drop_cargoes(struct lua_pool *pool) {
+  for (uint32_t ticket = 0; pool->cargoes && ticket < SHMX_SLOTS; ticket++) shmx_cargo_drop(&pool->cargoes[ticket]);
+  free(pool->cargoes);
+  pool->cargoes = NULL;
+}
+
 static void destroy(struct lua_pool *pool) {
   struct shmx_pool *core = pool->core;
   pool->core = NULL;
   if (!pool->packing) { /* else whoever closes it does so in the middle of a submit */
     shmx_packet_fini(&pool->packet);
     shmx_packet_init(&pool->packet);
+    shmx_cargo_drop(&pool->outgoing);
   }
   shmx_pool_destroy(core);
+  drop_cargoes(pool);
+  shmx_plains_drop(&pool->plains);
   shmx_cargo_drop(&pool->configuration);
 }
 
 /* pool:release(): frees a pool that has stopped; what is still on the board is lost */
 static int pool_release(lua_State *L) {
-  struct lua_pool *pool = luaL_checkudata(L, 1, SHMX_POOL_TYPE);
+  struct lua_pool *pool = check_any(L, 1);
   if (!shmx_os_forked()) destroy(pool);
   return 0;
 }
 
 /* Ends it at once: nobody can ask for results any more. Runs no Lua and does not raise. */
 static int pool_gc(lua_State *L) {
-  struct lua_pool *pool = luaL_checkudata(L, 1, SHMX_POOL_TYPE);
+  struct lua_pool *pool = check_any(L, 1);
   if (shmx_os_forked()) return 0;
   if (pool->core) {
     struct shmx_outcome outcome;
@@ -334,7 +362,7 @@ static int is_task(lua_State *L) {
 }
 
 static int is_pool(lua_State *L) {
-  lua_pushboolean(L, luaL_testudata(L, 1, SHMX_POOL_TYPE) != NULL);
+  lua_pushboolean(L, shmx_luapool_test(L, 1) != NULL);
   return 1;
 }
 

@@ -11,13 +11,19 @@
 #include <stdint.h>
 
 #include "bind/codec.h"
+#include "bind/plain.h"
 #include "core/pool.h"
 
-enum { POOL_TASKS = 1, POOL_VALUES = 1 }; /* a pool's values: its tasks on the board, by ticket + 1 */
+/* A pool's values: its tasks on the board, by ticket + 1, and its plain functions. */
+enum { POOL_TASKS = 1, POOL_PLAINS = 2, POOL_VALUES = POOL_PLAINS + SHMX_PLAIN_VALUES - 1 };
 
 struct lua_pool {
+  const void *tag;        /* tells a pool from any other userdata of its size */
   struct shmx_pool *core; /* NULL once closed */
   struct shmx_packet packet;
+  struct shmx_plains plains;
+  struct shmx_cargo outgoing;      /* of the message that is being submitted */
+  struct shmx_cargo *cargoes;      /* of the tasks on the board, by ticket: what they need until they have ended */
   struct shmx_cargo configuration; /* what it brings with it must live as long as workers may start */
   bool packing;                    /* the packet is in use: what runs meanwhile must not submit */
   bool closing;                    /* its workers have been told to end */
@@ -31,6 +37,9 @@ struct lua_pool *shmx_luapool_check(lua_State *L, int index);
 
 /* The pool at index 1, for the method of this name, which may have been called with a dot. */
 struct lua_pool *shmx_luapool_check_self(lua_State *L, const char *name);
+
+/* A pool, open or closed; NULL: the value is none. */
+struct lua_pool *shmx_luapool_test(lua_State *L, int index);
 
 /* Takes in every end that there is; the pool is at stack index `index`. Returns how many. */
 int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool);

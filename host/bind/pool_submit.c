@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Submitting: a function and its arguments become a message on the board.
+ * Submitting: a function and its arguments become a message on the board. Plain calls (plain.h) take a short way.
  *
  * Encoding can run Lua code (__shmx_pack, finalizers), and so can the wait for room on a full board. `packing` keeps such
  * code from submitting, which would spoil the packet.
@@ -19,14 +19,13 @@
 static const struct shmx_pack_names argument_names = {"argument", 1};
 
 /* Encodes a function and its arguments into the packet, and moves what it refers to into the cargo; in a protected call:
- * pool, cargo, function, arguments... */
+ * pool, function, arguments... */
 static int pack(lua_State *L) {
   struct lua_pool *pool = lua_touserdata(L, 1);
-  struct shmx_cargo *cargo = lua_touserdata(L, 2);
-  shmx_cargo_drop(cargo); /* of an attempt that failed */
+  shmx_cargo_drop(&pool->outgoing); /* of an attempt that failed */
   shmx_packet_reset(&pool->packet);
-  shmx_codec_pack(L, &pool->packet, 3, lua_gettop(L) - 2, SHMX_PACK_FUNCTIONS, &argument_names);
-  if (shmx_packet_take(&pool->packet, cargo) < 0) return luaL_error(L, "not enough memory");
+  shmx_codec_pack(L, &pool->packet, 2, lua_gettop(L) - 1, SHMX_PACK_FUNCTIONS, &argument_names);
+  if (shmx_packet_take(&pool->packet, &pool->outgoing) < 0) return luaL_error(L, "not enough memory");
   return 0;
 }
 
@@ -51,9 +50,9 @@ struct shmx_code_ref shmx_luapool_code_ref(struct shmx_memory *memory, struct sh
 
 enum { FEW_CODES = 8 };
 
-/* Publishes the packet with what is in the task's cargo; runs no Lua. 0 or as shmx_pool_submit. */
+/* Publishes the packet with what is in the cargo; runs no Lua. 0 or as shmx_pool_submit. */
 static int publish(struct lua_pool *pool, struct shmx_task *task, const char *label) {
-  struct shmx_cargo *cargo = &task->cargo;
+  struct shmx_cargo *cargo = &pool->outgoing;
   struct shmx_code_ref few[FEW_CODES], *codes = few;
   int error = 0;
   if (cargo->ncodes > FEW_CODES) codes = malloc(cargo->ncodes * sizeof *codes);
@@ -69,6 +68,7 @@ static int publish(struct lua_pool *pool, struct shmx_task *task, const char *la
                                   .ncodes = cargo->ncodes};
   if (error == 0) error = shmx_pool_submit(pool->core, &message, (uint32_t)task->id, label, &task->ticket);
   if (codes != few) free(codes);
+  if (error == 0) shmx_cargo_move(cargo, &pool->cargoes[task->ticket]);
   return error;
 }
 
@@ -98,9 +98,11 @@ static int publish_and_wait(lua_State *L, struct lua_pool *pool, struct shmx_tas
 /* Raises the error for what publish_and_wait returns. */
 static void check_published(lua_State *L, struct lua_pool *pool, int r) {
   const char *why;
+  if (pool->core && r >= 0) return;
+  shmx_cargo_drop(&pool->outgoing);
   if (!pool->core) shmx_error(L, "the pool is closed");
   if (r == -ESHUTDOWN && shmx_pool_ready(pool->core, &why) < 0) shmx_error(L, "the pool is broken: %s", why);
-  if (r < 0) shmx_error(L, "a task cannot be submitted: %s", shmx_luapool_explain(r));
+  shmx_error(L, "a task cannot be submitted: %s", shmx_luapool_explain(r));
 }
 
 void shmx_luapool_refuse(lua_State *L, const char *name) {
@@ -109,44 +111,75 @@ void shmx_luapool_refuse(lua_State *L, const char *name) {
   shmx_error(L, "%s", lua_tostring(L, -1));
 }
 
-/* Submits the task at stack index `index`: the function and `count` - 1 arguments stand from `first` on. Errors call it
- * by `name`, if it is not NULL. */
-static void submit(lua_State *L, struct lua_pool *pool, int index, int first, int count, const char *name) {
-  struct shmx_task *task = lua_touserdata(L, index);
-  if (pool->closing) shmx_error(L, "the pool is being closed");
-  if (pool->packing)
-    shmx_error(L, "a task cannot be submitted while another is: in __shmx_pack, a finalizer or a hook");
+enum { FUNCTION = 2 }; /* On the stack stand from here on: pool, function, arguments, task. `count` - 1 arguments. */
+
+/* Encodes the call and publishes it. Errors call the task by `name`, if it is not NULL. */
+static void publish_call(lua_State *L, struct lua_pool *pool, struct shmx_task *task, int count, const char *name) {
   luaL_checkstack(L, count + 8, "too many arguments");
   char label[SHMX_SLOT_NAME] = "";
-  if (shmx_pool_wants_names(pool->core)) shmx_task_label(L, index, first, count, label, sizeof label);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, index, SHMX_TASK_POOL);
+  if (shmx_pool_wants_names(pool->core)) shmx_task_label(L, FUNCTION + count, FUNCTION, count, label, sizeof label);
   pool->packing = true;
   lua_pushcfunction(L, pack);
   lua_pushlightuserdata(L, pool);
-  lua_pushlightuserdata(L, &task->cargo);
-  for (int i = 0; i < count; i++) lua_pushvalue(L, first + i);
-  if (lua_pcall(L, count + 2, 0, 0) != LUA_OK) {
+  for (int i = 0; i < count; i++) lua_pushvalue(L, FUNCTION + i);
+  if (lua_pcall(L, count + 1, 0, 0) != LUA_OK) {
     pool->packing = false;
     shmx_luapool_refuse(L, name);
   }
   check_published(L, pool, publish_and_wait(L, pool, task, label));
+  lua_getiuservalue(L, FUNCTION + count, SHMX_TASK_NAME);
+  shmx_plain_learn(L, &pool->plains);
+  lua_pop(L, 1);
+}
+
+/* Publishes a call of a plain function that takes no more than a slot. False: it has to go the long way. */
+static bool publish_plain(lua_State *L, struct lua_pool *pool, const struct shmx_plain *plain, struct shmx_task *task,
+                          int count) {
+  char body[SHMX_SLOT_ARGS];
+  int error = 0;
+  if (shmx_pool_wants_names(pool->core)) return false;
+  struct shmx_code_ref code = shmx_luapool_code_ref(shmx_memory_here(), plain->code, &error);
+  struct shmx_outgoing message = {.body = body, .codes = &code, .ncodes = 1};
+  message.size = shmx_plain_write(L, plain, count, body, sizeof body);
+  if (error < 0 || message.size == 0 || shmx_envelope_size(&message) > SHMX_SLOT_ARGS) return false;
+  if (shmx_pool_submit(pool->core, &message, (uint32_t)task->id, NULL, &task->ticket) < 0) return false;
+  shmx_code_use(plain->code);
+  pool->cargoes[task->ticket] = (struct shmx_cargo){.ncodes = 1, .few = {plain->code}};
+  return true;
+}
+
+/* Submits the task that is on the top; `plain` is NULL or its function. */
+static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain *plain, int count, const char *name) {
+  int index = FUNCTION + count;
+  struct shmx_task *task = lua_touserdata(L, index);
+  if (!plain || !publish_plain(L, pool, plain, task, count)) publish_call(L, pool, task, count, name);
   task->status = SHMX_TASK_QUEUED;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, index, SHMX_TASK_POOL);
   lua_getiuservalue(L, 1, POOL_TASKS);
   lua_pushvalue(L, index);
   lua_rawseti(L, -2, task->ticket + 1);
   lua_pop(L, 1);
+  shmx_task_describe_arguments(L, index, FUNCTION, count);
+}
+
+static void check_can_submit(lua_State *L, const struct lua_pool *pool) {
+  if (pool->closing) shmx_error(L, "the pool is being closed");
+  if (pool->packing)
+    shmx_error(L, "a task cannot be submitted while another is: in __shmx_pack, a finalizer or a hook");
 }
 
 int shmx_luapool_submit(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
   int count = lua_gettop(L) - 1;
-  if (lua_type(L, 2) != LUA_TFUNCTION)
-    return shmx_error(L, "bad argument #1 to 'submit' (function expected, got %s)", luaL_typename(L, 2));
-  shmx_task_push(L, 2);
-  int index = lua_gettop(L);
-  submit(L, pool, index, 2, count, NULL);
-  shmx_task_describe_arguments(L, index, 2, count);
+  if (lua_type(L, FUNCTION) != LUA_TFUNCTION)
+    return shmx_error(L, "bad argument #1 to 'submit' (function expected, got %s)", luaL_typename(L, FUNCTION));
+  check_can_submit(L, pool);
+  const struct shmx_plain *plain = shmx_plain_find(L, &pool->plains);
+  if (plain) shmx_plain_push_name(L, &pool->plains, plain);
+  else shmx_task_push_name(L, FUNCTION);
+  shmx_task_push(L);
+  submit(L, pool, plain, count, NULL);
   return 1;
 }
 
@@ -155,12 +188,13 @@ int shmx_luapool_publish(lua_State *L) {
   struct shmx_task *task = shmx_task_check(L, 2);
   lua_settop(L, 2);
   lua_getiuservalue(L, 2, SHMX_TASK_NAME);
-  const char *name = lua_tostring(L, 3);
+  const char *name = lua_tostring(L, -1); /* the task keeps it */
+  lua_pop(L, 1);
   if (task->status != SHMX_TASK_NEW) return shmx_error(L, "task %s has been submitted before; a task runs once", name);
+  check_can_submit(L, pool);
   int count = shmx_task_push_kept(L, 2);
-  submit(L, pool, 2, 4, count, name);
-  shmx_task_describe_arguments(L, 2, 4, count);
-  lua_pushnil(L);
-  lua_setiuservalue(L, 2, SHMX_TASK_FUNCTION);
+  lua_pushvalue(L, 2);
+  lua_remove(L, 2);
+  submit(L, pool, shmx_plain_find(L, &pool->plains), count, name);
   return 0;
 }

@@ -13,7 +13,10 @@
 
 #include "bind/module.h"
 #include "bind/pool_parts.h"
+#include "bind/scalar.h"
 #include "bind/task.h"
+
+enum { SCALARS = 8 }; /* values of a message that are decoded without ado */
 
 const char *shmx_luapool_explain(int code) {
   switch (code) {
@@ -53,16 +56,19 @@ static void make_failure(lua_State *L, int task, const char *status, int count) 
 
 static void fail(lua_State *L, int index, enum shmx_task_status status, const char *name, int count) {
   struct shmx_task *task = lua_touserdata(L, index);
-  task->status = status;
+  task->status = (uint8_t)status;
   task->results = 1;
   make_failure(L, index, name, count);
   lua_setiuservalue(L, index, SHMX_TASK_RESULTS);
+  if (status != SHMX_TASK_CANCELLED) shmx_task_guard(L, index);
 }
 
 static void keep_results(lua_State *L, int index, int count) {
   struct shmx_task *task = lua_touserdata(L, index);
   task->results = count;
-  if (count != 1) {
+  if (count == 0) {
+    lua_pushnil(L);
+  } else if (count > 1) {
     lua_createtable(L, count, 0);
     lua_insert(L, -count - 1);
     for (int i = count; i >= 1; i--) lua_rawseti(L, -i - 1, i);
@@ -71,19 +77,38 @@ static void keep_results(lua_State *L, int index, int count) {
   task->status = SHMX_TASK_DONE;
 }
 
-static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
+/* Pushes the values of a message that has nothing but a few numbers, booleans and nils, which cannot go wrong. Returns how
+ * many, or -1. */
+static int decode_scalars(lua_State *L, const struct shmx_incoming *message) {
+  const char *at = message->body, *end = at + message->size;
+  if (message->nsegments > 0 || message->size < 2 || at[0] != 0 || at[1] < 0 || at[1] > SCALARS) return -1;
+  int count = at[1], top = lua_gettop(L);
+  at += 2;
+  for (int i = 0; i < count && at; i++) at = shmx_scalar_take(L, at, end);
+  if (at == end) return count;
+  lua_settop(L, top);
+  return -1;
+}
+
+/* Pushes the values of the message, or the error with which that ends. */
+static int decode_all(lua_State *L, struct shmx_incoming *message, int *status) {
   int base = lua_gettop(L);
+  lua_pushcfunction(L, decode);
+  lua_pushlightuserdata(L, message);
+  *status = shmx_call_whole(L, 1, LUA_MULTRET);
+  return lua_gettop(L) - base;
+}
+
+static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
   if (outcome->error < 0) {
     shmx_incoming_close(&outcome->message);
     lua_pushfstring(L, "its result cannot be had: %s", shmx_luapool_explain(outcome->error));
     fail(L, index, SHMX_TASK_FAILED, "failed", 1);
     return;
   }
-  lua_pushcfunction(L, decode);
-  lua_pushlightuserdata(L, &outcome->message);
-  int status = shmx_call_whole(L, 1, LUA_MULTRET);
+  int status = LUA_OK, count = decode_scalars(L, &outcome->message);
+  if (count < 0) count = decode_all(L, &outcome->message, &status);
   shmx_incoming_close(&outcome->message);
-  int count = lua_gettop(L) - base;
   if (status != LUA_OK) fail(L, index, SHMX_TASK_FAILED, "failed", count);
   else if (outcome->status == SHMX_RESULT_REFUSED) fail(L, index, SHMX_TASK_REFUSED, "refused", count);
   else if (outcome->status != SHMX_RESULT_VALUES) fail(L, index, SHMX_TASK_FAILED, "failed", count);
@@ -115,8 +140,8 @@ static void take_lost(lua_State *L, int index, struct shmx_pool *core) {
 
 static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shmx_outcome *outcome) {
   struct shmx_task *task = lua_touserdata(L, index);
-  task->worker = outcome->worker;
-  task->attempt = outcome->attempt;
+  task->worker = (uint16_t)outcome->worker;
+  task->attempt = (uint8_t)outcome->attempt;
   task->nanoseconds = outcome->nanoseconds;
   switch (outcome->end) {
   case SHMX_END_DONE: take_done(L, index, outcome); break;
@@ -127,25 +152,25 @@ static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shm
     fail(L, index, SHMX_TASK_CANCELLED, "cancelled", 1);
     break;
   }
-  shmx_cargo_drop(&task->cargo);
-  lua_pushnil(L);
-  lua_setiuservalue(L, index, SHMX_TASK_POOL);
 }
 
 int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
   int count = 0;
   struct shmx_outcome outcome;
-  luaL_checkstack(L, 16, NULL);
+  luaL_checkstack(L, 16 + SCALARS, NULL);
+  lua_getiuservalue(L, index, POOL_TASKS);
+  int tasks = lua_gettop(L);
   while (pool->core && shmx_pool_next(pool->core, &outcome)) {
-    lua_getiuservalue(L, index, POOL_TASKS);
-    lua_rawgeti(L, -1, outcome.ticket + 1);
+    lua_rawgeti(L, tasks, outcome.ticket + 1);
     lua_pushboolean(L, false);
-    lua_rawseti(L, -3, outcome.ticket + 1); /* not nil: the table keeps its array part */
-    if (shmx_task_test(L, -1)) take_end(L, pool->core, lua_gettop(L), &outcome);
+    lua_rawseti(L, tasks, outcome.ticket + 1);       /* not nil: the table keeps its array part */
+    shmx_cargo_drop(&pool->cargoes[outcome.ticket]); /* now: what runs from here on may use the ticket again */
+    if (shmx_task_test(L, -1)) take_end(L, pool->core, tasks + 1, &outcome);
     else shmx_incoming_close(&outcome.message);
-    lua_pop(L, 2);
+    lua_settop(L, tasks);
     count++;
   }
+  lua_settop(L, tasks - 1);
   return count;
 }
 

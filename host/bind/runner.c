@@ -12,6 +12,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,14 +23,20 @@
 
 enum { TEXT_MAX = 1 << 20 }; /* of an error and of its traceback, bytes */
 
+enum { HANDLER = 1, PERFORM = 2 }; /* always on the state's stack, at these indexes */
+
 static struct {
   lua_State *L;
   struct shmx_packet packet;
+  bool traceback;                      /* one is kept */
   const struct shmx_incoming *message; /* of the task that runs */
   int error;                           /* why its message is incomplete */
 } here;
 
 bool shmx_runner_is_here(void) { return here.L != NULL; }
+
+static int keep_traceback(lua_State *L);
+static int perform(lua_State *L);
 
 /* --- start --- */
 
@@ -133,6 +140,8 @@ static int start(void *context, int error, const struct shmx_incoming *config, c
   lua_pushcfunction(L, set_up);
   if (lua_pcall(L, 0, 0, 1) == LUA_OK) {
     lua_settop(L, 0);
+    lua_pushcfunction(L, keep_traceback);
+    lua_pushcfunction(L, perform);
     return 0;
   }
   snprintf(text, room, "%s", lua_tostring(L, -1));
@@ -142,6 +151,8 @@ static int start(void *context, int error, const struct shmx_incoming *config, c
 /* --- running a task --- */
 
 static void forget_traceback(lua_State *L) {
+  if (!here.traceback) return;
+  here.traceback = false;
   lua_pushnil(L);
   lua_setfield(L, LUA_REGISTRYINDEX, "shmx.traceback");
 }
@@ -150,6 +161,7 @@ static void forget_traceback(lua_State *L) {
  * is short. */
 static int keep_traceback(lua_State *L) {
   luaL_traceback(L, L, NULL, 1);
+  here.traceback = true;
   lua_setfield(L, LUA_REGISTRYINDEX, "shmx.traceback");
   return 1;
 }
@@ -228,19 +240,17 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   here.message = arguments;
   here.error = error;
   shmx_packet_reset(&here.packet);
-  lua_settop(L, 0);
   forget_traceback(L);
-  lua_pushcfunction(L, keep_traceback);
-  lua_pushcfunction(L, perform);
+  lua_pushvalue(L, PERFORM);
   enum shmx_result verdict = SHMX_RESULT_VALUES;
-  if (lua_pcall(L, 0, 0, 1) != LUA_OK) {
+  if (lua_pcall(L, 0, 0, HANDLER) != LUA_OK) {
     lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
     verdict = lua_isstring(L, -1) && lua_rawequal(L, -1, -2) ? SHMX_RESULT_REFUSED : SHMX_RESULT_ERROR;
     lua_pop(L, 1);
     pack_failure(L);
   }
-  lua_settop(L, 0);
-  fflush(stdout);
+  lua_settop(L, PERFORM);
+  if (__fpending(stdout) > 0) fflush(stdout);
   fill(result);
   return verdict;
 }
@@ -252,7 +262,7 @@ static void refuse(void *context, int error, struct shmx_outgoing *result) {
   forget_traceback(L);
   lua_pushfstring(L, "%s refuses the result", why);
   pack_protected(L, pack_error, lua_gettop(L));
-  lua_settop(L, 0);
+  lua_settop(L, PERFORM);
   fill(result);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The userdata `shmx.task`. What happens to it while it is on a board is in bind/pool.c; here are its making, its fields
- * and its end. A task that is collected with a failure that nobody has looked at says so by a warning.
+ * and its end. A failure that nobody has looked at is told by a warning when its task is collected: the finalizer for that
+ * belongs to a guard, which only failed tasks have, because finalizers are dear.
  */
 #include "bind/task.h"
 
@@ -17,11 +18,17 @@ enum {
   ARGUMENTS_MAX = 1000000 - 16 /* less than what fits on a Lua stack */
 };
 
-struct shmx_task *shmx_task_check(lua_State *L, int index) {
-  return luaL_checkudata(L, index, SHMX_TASK_TYPE);
-}
+static const char task_tag;
+
 struct shmx_task *shmx_task_test(lua_State *L, int index) {
-  return luaL_testudata(L, index, SHMX_TASK_TYPE);
+  struct shmx_task *task = lua_touserdata(L, index);
+  return task && lua_rawlen(L, index) == sizeof *task && task->tag == &task_tag ? task : NULL;
+}
+
+struct shmx_task *shmx_task_check(lua_State *L, int index) {
+  struct shmx_task *task = shmx_task_test(L, index);
+  if (!task) luaL_typeerror(L, index, SHMX_TASK_TYPE);
+  return task;
 }
 
 /* --- names --- */
@@ -133,8 +140,7 @@ static void push_lasting_name(lua_State *L, int f) {
   }
 }
 
-/* Pushes a name for the function at `f`, and remembers it: Lua functions have none of their own. */
-static void push_name(lua_State *L, int f) {
+void shmx_task_push_name(lua_State *L, int f) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, "shmx.names");
   lua_pushvalue(L, f);
   if (lua_rawget(L, -2) == LUA_TNIL) {
@@ -160,19 +166,20 @@ static void open_names(lua_State *L) {
 
 /* --- making --- */
 
-struct shmx_task *shmx_task_push(lua_State *L, int first) {
+struct shmx_task *shmx_task_push(lua_State *L) {
   static lua_Integer last_id;
   struct shmx_task *task = lua_newuserdatauv(L, sizeof *task, SHMX_TASK_VALUES);
-  *task = (struct shmx_task){.id = ++last_id, .status = SHMX_TASK_NEW};
+  *task = (struct shmx_task){.tag = &task_tag, .id = ++last_id, .status = SHMX_TASK_NEW};
   luaL_setmetatable(L, SHMX_TASK_TYPE);
-  push_name(L, first);
+  lua_insert(L, -2);
   lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   return task;
 }
 
 /* Pops `count` values and keeps them as the task's value `place`: one as itself, more in a table. */
 static void keep_values(lua_State *L, int index, int place, int count) {
-  if (count != 1) {
+  if (count == 0) lua_pushnil(L);
+  else if (count > 1) {
     lua_createtable(L, count, 0);
     lua_insert(L, -count - 1);
     for (int i = count; i >= 1; i--) lua_rawseti(L, -i - 1, i);
@@ -181,6 +188,7 @@ static void keep_values(lua_State *L, int index, int place, int count) {
 }
 
 static int push_values(lua_State *L, int index, int place, int count) {
+  if (count == 0) return 0;
   lua_getiuservalue(L, index, place);
   if (count == 1) return 1;
   int table = lua_gettop(L);
@@ -301,7 +309,8 @@ static int task_from_table(lua_State *L) {
   int count = check_count(L);
   luaL_checkstack(L, count + 8, "too many arguments");
   for (int i = 1; i <= count; i++) lua_rawgeti(L, 1, i + 1);
-  shmx_task_push(L, 2);
+  shmx_task_push_name(L, 2);
+  shmx_task_push(L);
   int task = lua_gettop(L);
   shmx_task_keep(L, task, 2, count + 1);
   int named = lua_getfield(L, 1, "name");
@@ -316,7 +325,8 @@ static int new_task(lua_State *L) {
   if (lua_type(L, 1) == LUA_TTABLE && lua_gettop(L) == 1) return task_from_table(L);
   check_function(L, 1, "argument #1");
   int count = lua_gettop(L);
-  shmx_task_push(L, 1);
+  shmx_task_push_name(L, 1);
+  shmx_task_push(L);
   shmx_task_keep(L, count + 1, 1, count);
   return 1;
 }
@@ -349,9 +359,9 @@ static int push_result_list(lua_State *L, struct shmx_task *task) {
 }
 
 static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
-  if (strcmp(key, "id") == 0) lua_pushinteger(L, task->id);
+  if (strcmp(key, "result") == 0) return push_result(L, task);
+  else if (strcmp(key, "id") == 0) lua_pushinteger(L, task->id);
   else if (strcmp(key, "status") == 0) lua_pushstring(L, status_of(L, task));
-  else if (strcmp(key, "result") == 0) return push_result(L, task);
   else if (strcmp(key, "results") == 0) return push_result_list(L, task);
   else if (strcmp(key, "name") == 0) lua_getiuservalue(L, 1, SHMX_TASK_NAME);
   else if (strcmp(key, "attempt") == 0) lua_pushinteger(L, task->attempt);
@@ -423,22 +433,34 @@ static int task_tostring(lua_State *L) {
   return 1;
 }
 
-static int task_gc(lua_State *L) {
-  struct shmx_task *task = shmx_task_test(L, 1);
-  if (!task || shmx_os_forked()) return 0;
-  shmx_cargo_drop(&task->cargo);
-  if (task->status <= SHMX_TASK_DONE || task->status == SHMX_TASK_CANCELLED || task->looked_at) return 0;
+/* The finalizer of a guard, whose value is the task. */
+static int guard_gc(lua_State *L) {
+  if (shmx_os_forked() || lua_getiuservalue(L, 1, 1) != LUA_TUSERDATA) return 0;
+  struct shmx_task *task = shmx_task_test(L, -1);
+  if (!task || task->looked_at) return 0;
   task->looked_at = true;
-  lua_settop(L, 1);
   lua_pushcfunction(L, task_tostring);
-  lua_pushvalue(L, 1);
+  lua_insert(L, -2);
   if (lua_pcall(L, 1, 1, 0) != LUA_OK) return 0;
   lua_warning(L, "a task failed and nobody looked at it: ", 1);
   lua_warning(L, lua_tostring(L, -1), 0);
   return 0;
 }
 
-static const luaL_Reg metamethods[] = {{"__tostring", task_tostring}, {"__gc", task_gc}, {NULL, NULL}};
+void shmx_task_guard(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  lua_newuserdatauv(L, 0, 1);
+  lua_pushvalue(L, index);
+  lua_setiuservalue(L, -2, 1);
+  if (luaL_newmetatable(L, "shmx.task.guard")) {
+    lua_pushcfunction(L, guard_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, index, SHMX_TASK_GUARD);
+}
+
+static const luaL_Reg metamethods[] = {{"__tostring", task_tostring}, {NULL, NULL}};
 
 void shmx_task_open(lua_State *L) {
   open_names(L);

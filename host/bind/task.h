@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bind/codec.h"
-
 #define SHMX_TASK_TYPE "shmx.task"
 
 enum shmx_task_status {
@@ -23,33 +21,42 @@ enum shmx_task_status {
   SHMX_TASK_REFUSED
 };
 
-/* Values that belong to it: the function (until it is submitted), the arguments, the results or the failure, its name,
- * the pool (while it is on the board). One argument or result is kept as itself, more in a table with `n`. */
+/* Values that belong to it: what its status calls for (the function while it is new, the pool while it is on the board,
+ * afterwards the results or the failure), its name, the arguments, and the guard of a failure. One argument or result is
+ * kept as itself, more in a table. Scripts make millions of these: they have no finalizer, and few values. */
 enum {
   SHMX_TASK_FUNCTION = 1,
-  SHMX_TASK_ARGUMENTS,
-  SHMX_TASK_RESULTS,
-  SHMX_TASK_NAME,
-  SHMX_TASK_POOL,
-  SHMX_TASK_VALUES = 5
+  SHMX_TASK_POOL = 1,
+  SHMX_TASK_RESULTS = 1,
+  SHMX_TASK_NAME = 2,
+  SHMX_TASK_ARGUMENTS = 3,
+  SHMX_TASK_GUARD = 4,
+  SHMX_TASK_VALUES = 4
 };
 
 struct shmx_task {
+  const void *tag; /* tells a task from any other userdata of its size */
   lua_Integer id;
-  enum shmx_task_status status;
-  uint32_t ticket;        /* while QUEUED: in its pool, which is one of its values */
-  int arguments, results; /* how many */
-  uint32_t worker, attempt;
   uint64_t nanoseconds;
-  bool looked_at;          /* somebody has asked for its results or its error */
-  struct shmx_cargo cargo; /* segments and prototypes that it needs until it has ended */
+  int arguments, results; /* how many */
+  uint32_t ticket;        /* while QUEUED: in its pool */
+  uint16_t worker;
+  uint8_t attempt;
+  uint8_t status; /* enum shmx_task_status */
+  bool looked_at; /* somebody has asked for its results or its error */
 };
 
 struct shmx_task *shmx_task_check(lua_State *L, int index);
 struct shmx_task *shmx_task_test(lua_State *L, int index);
 
-/* Pushes a new task for the function at stack index `first`, without keeping it. */
-struct shmx_task *shmx_task_push(lua_State *L, int first);
+/* The task at `index` has failed: if it is collected before anybody has looked at that, a warning says so. */
+void shmx_task_guard(lua_State *L, int index);
+
+/* Pushes a name for the function at stack index `f`, and remembers it: Lua functions have none of their own. */
+void shmx_task_push_name(lua_State *L, int f);
+
+/* Pushes a new task in the place of its name, which is on the top. */
+struct shmx_task *shmx_task_push(lua_State *L);
 
 /* Keeps the function and the arguments behind it in the task at `index`. */
 void shmx_task_keep(lua_State *L, int index, int first, int count);

@@ -16,6 +16,7 @@
 #include "bind/code.h"
 #include "bind/codec.h"
 #include "bind/modules.h"
+#include "bind/scalar.h"
 
 struct unpacker {
   lua_State *L;
@@ -285,6 +286,12 @@ static void unpack_integer(struct unpacker *u, const mpack_token_t *token) {
 
 /* Pushes the next value. */
 static void unpack_value(struct unpacker *u) {
+  const char *after = shmx_scalar_take(u->L, u->at, u->at + u->left);
+  if (after) {
+    u->left -= (size_t)(after - u->at);
+    u->at = after;
+    return;
+  }
   mpack_token_t token = next_token(u);
   switch (token.type) {
   case MPACK_TOKEN_NIL: lua_pushnil(u->L); break;
