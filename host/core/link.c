@@ -6,8 +6,6 @@
 
 #include <errno.h>
 
-#include "core/patience.h"
-
 void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, struct shmx_process_shm *self) {
   *link = (struct shmx_link){
       .domain = domain, .self = self, .socket = -1, .supervisor_bell = -1, .own_bell = -1, .pidfd = -1};
@@ -25,11 +23,11 @@ void shmx_link_urge(struct shmx_link *link) {
 /* Waits until the supervisor has come by after `wish` was stated. The caller looks again for what it wanted. */
 static int wait_for_supervisor(struct shmx_link *link, uint32_t wish, bool (*ready)(struct shmx_link *)) {
   for (;;) {
-    struct shmx_patience patience = {0};
+    shmx_patience_begin(&link->patience);
     if (ready(link)) return 0;
     atomic_fetch_or(&link->self->wants, wish);
     shmx_link_urge(link);
-    while (!ready(link) && shmx_patience_lasts(&patience)) continue;
+    while (!ready(link) && shmx_patience_lasts(&link->patience)) continue;
     shmx_bell_prepare(&link->self->bell);
     int r = ready(link) ? 0 : shmx_link_sleep(link, -1);
     shmx_bell_awake(&link->self->bell);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/layout.h"
+#include "core/patience.h"
 
 /* Records on the socket. */
 enum shmx_request_type {
@@ -44,6 +45,7 @@ struct shmx_link {
   const struct shmx_pool_map *pool; /* a worker's; NULL in main */
   struct shmx_ring messages;        /* we write */
   struct shmx_ring notes;           /* we read */
+  struct shmx_patience patience;    /* before each sleep */
   uint32_t peer;
   uint32_t charge; /* index in domain->charged */
   int socket;

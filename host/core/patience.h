@@ -5,6 +5,9 @@
  * First it looks again and again. Then it lets others run between two looks, because with more processes than cores the
  * one that it waits for may need the very core that it looks on. When nothing has come for about as long as being woken
  * would take, it gives up.
+ *
+ * The kernel leaves processes that never sleep where they are, even two that wait for each other on one core beside an idle
+ * one. Who has had to share its core for a while tries another.
  */
 #ifndef SHMX_CORE_PATIENCE_H
 #define SHMX_CORE_PATIENCE_H
@@ -14,13 +17,40 @@
 
 #include "os/os.h"
 
-enum { SHMX_PATIENCE_LOOKS = 256, SHMX_PATIENCE_NS = 100000 };
+enum {
+  SHMX_PATIENCE_LOOKS = 128,
+  SHMX_PATIENCE_NS = 100000,
+  SHMX_PATIENCE_SHARED_NS = 1500, /* a core that was given away and comes back later than this has run somebody else */
+  SHMX_PATIENCE_SHARED_MAX = 16,
+  SHMX_PATIENCE_STAY_NS = 10000000 /* on the new core */
+};
 
-/* All zero: fresh. */
+/* All zero: a new one. It serves for many waits. */
 struct shmx_patience {
   uint32_t looks;
-  int64_t until; /* shmx_os_now; 0: still in the looks that come first */
+  uint32_t shared; /* times that the core had somebody else to run, less those that it had not */
+  int64_t moved;   /* when it last tried another core */
+  int64_t until;   /* shmx_os_now; 0: still in the looks that come first */
 };
+
+/* A wait begins. */
+static inline void shmx_patience_begin(struct shmx_patience *patience) {
+  patience->looks = 0;
+  patience->until = 0;
+}
+
+/* Lets others run, at the time `now`. */
+static inline void shmx_patience_yield(struct shmx_patience *patience, int64_t now) {
+  shmx_os_yield();
+  int64_t then = shmx_os_now();
+  if (then - now < SHMX_PATIENCE_SHARED_NS) {
+    if (patience->shared > 0) patience->shared--;
+  } else if (++patience->shared >= SHMX_PATIENCE_SHARED_MAX && then - patience->moved > SHMX_PATIENCE_STAY_NS) {
+    patience->shared = 0;
+    patience->moved = then;
+    shmx_os_change_core();
+  }
+}
 
 /* Between two looks. False when it is over. */
 static inline bool shmx_patience_lasts(struct shmx_patience *patience) {
@@ -32,7 +62,7 @@ static inline bool shmx_patience_lasts(struct shmx_patience *patience) {
   int64_t now = shmx_os_now();
   if (patience->until == 0) patience->until = now + SHMX_PATIENCE_NS;
   if (now >= patience->until) return false;
-  shmx_os_yield();
+  shmx_patience_yield(patience, now);
   return true;
 }
 

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "core/fault.h"
-#include "core/patience.h"
 #include "core/terminal.h"
 
 enum { SPARE_LANES = 16, LANE_MARK = 1 << 24 };
@@ -387,11 +386,11 @@ static bool something_new(struct shmx_pool *pool, uint32_t state) {
 int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline) {
   struct shmx_link *link = &pool->host->link;
   uint32_t state = atomic_load(&pool->map.shm->state);
-  struct shmx_patience patience = {0};
+  shmx_patience_begin(&link->patience);
   do {
     if (something_new(pool, state)) return 0;
     shmx_memory_attend(pool->host->memory);
-  } while ((deadline < 0 || shmx_os_now() < deadline) && shmx_patience_lasts(&patience));
+  } while ((deadline < 0 || shmx_os_now() < deadline) && shmx_patience_lasts(&link->patience));
   shmx_bell_prepare(&link->self->bell);
   SHMX_FAULT("m0");
   int r = something_new(pool, state) ? 0 : shmx_link_sleep(link, deadline);

@@ -12,7 +12,6 @@
 #include "core/board.h"
 #include "core/fault.h"
 #include "core/link.h"
-#include "core/patience.h"
 
 enum { COOL_AFTER_NS = 1000000000 }; /* an idle worker gives warm memory back after this */
 
@@ -106,13 +105,13 @@ static bool has_reason_to_wake(struct worker *w) {
 
 /* Looks for work as long as some is likely to come soon, and meanwhile does what the supervisor asks. */
 static bool search(struct worker *w) {
-  struct shmx_patience patience = {0};
+  shmx_patience_begin(&w->link.patience);
   if (!w->searching) w->searching = shmx_board_search(w->pool, w->lane, w->searchers);
   if (!w->searching) return false;
   do {
     if (shmx_board_has_work(w->pool) || closing(w)) return true;
     shmx_memory_attend(w->memory);
-  } while (shmx_patience_lasts(&patience));
+  } while (shmx_patience_lasts(&w->link.patience));
   return false;
 }
 

@@ -187,6 +187,18 @@ int64_t shmx_os_now(void) {
 
 void shmx_os_yield(void) { sched_yield(); }
 
+void shmx_os_change_core(void) {
+  cpu_set_t allowed, one;
+  int here = sched_getcpu(), next = here;
+  if (here < 0 || sched_getaffinity(0, sizeof allowed, &allowed) < 0) return;
+  do next = (next + 1) % CPU_SETSIZE;
+  while (next != here && !CPU_ISSET(next, &allowed));
+  if (next == here) return;
+  CPU_ZERO(&one);
+  CPU_SET(next, &one);
+  if (sched_setaffinity(0, sizeof one, &one) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
 unsigned shmx_os_cpus(void) {
   cpu_set_t *set = CPU_ALLOC(4096);
   if (!set) return 1;

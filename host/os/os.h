@@ -74,6 +74,8 @@ static inline void shmx_os_pause(void) {
 }
 
 void shmx_os_yield(void); /* lets others run that wait for this core */
+/* Goes on, on another of the cores that this thread may use, if there is one; where it may run stays as it was. */
+void shmx_os_change_core(void);
 
 /* --- time and machine --- */
 
