@@ -53,7 +53,7 @@ int shmx_memory_alloc(struct shmx_memory *memory, uint64_t size, unsigned flags,
                                    .block = block};
   block->chunk->segments++;
   memory->live++;
-  memory->handled++;
+  memory->handled += size + 1;
   SHMX_FAULT("w5");
   if ((flags & SHMX_ALLOC_ZERO) && !block->clean) memset(segment->data, 0, size);
   *out = segment;
@@ -134,7 +134,7 @@ static void tell_in_time(struct shmx_memory *memory, uint64_t size) {
 void shmx_segment_retain(struct shmx_segment *segment) {
   if (segment->refs++ > 0) return;
   segment->memory->live++;
-  segment->memory->handled++;
+  segment->memory->handled += segment->size + 1;
 }
 
 void shmx_segment_release(struct shmx_segment *segment) {

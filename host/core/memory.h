@@ -116,7 +116,7 @@ void shmx_memory_set_order(struct shmx_memory *memory, uint64_t order);
 
 /* Segments of which this process has a handle with references. */
 uint64_t shmx_memory_live(const struct shmx_memory *memory);
-/* How many handles have got their first reference so far, at any time. */
+/* Bytes in all handles that have got their first reference so far, at any time, and one more for each. */
 uint64_t shmx_memory_handled(const struct shmx_memory *memory);
 
 #endif

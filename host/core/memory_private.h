@@ -20,7 +20,7 @@ struct shmx_memory {
   uint32_t peer;
   uint64_t segment_serial, chunk_serial;
   uint64_t live;              /* segments with references */
-  uint64_t handled;           /* how often a segment has got its first reference */
+  uint64_t handled;           /* bytes of segments when they got their first reference, and one for each */
   struct shmx_idmap segments; /* shared ones, by id */
   /* the handovers that are not acknowledged yet: a circular queue */
   struct shmx_open_handover *open;

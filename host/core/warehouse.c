@@ -149,10 +149,16 @@ static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, s
   return 0;
 }
 
-static int get_large(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+/* The large chunk that is free and fits best. */
+static struct shmx_chunk *find_warm(struct shmx_memory *memory, uint64_t size) {
   struct shmx_chunk *best = NULL;
   for (struct shmx_chunk *c = memory->large; c; c = c->next)
     if (c->freed_at && c->size >= size && c->size - size <= size / 4 && (!best || c->size < best->size)) best = c;
+  return best;
+}
+
+static int get_large(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+  struct shmx_chunk *best = find_warm(memory, size);
   if (best && must_stand_back(memory)) return -EDQUOT;
   if (best) {
     best->freed_at = 0;
@@ -196,23 +202,29 @@ static int get_small(struct shmx_memory *memory, uint64_t size, struct shmx_bloc
   return *out ? 0 : -ENOMEM;
 }
 
-/* What has been freed meanwhile counts as warm, and is worth a question to the supervisor when it is on its way. */
-static void hear_of_freed(struct shmx_memory *memory, uint64_t size) {
+static void take_notes(struct shmx_memory *memory) {
   struct shmx_note note;
-  if (!memory->link) return;
+  while (shmx_link_next_note(memory->link, &note)) shmx_memory_take_note(memory, &note);
+}
+
+/* What has been freed meanwhile counts as warm, and is worth a question to the supervisor when it may be on its way: first
+ * for the acknowledgement of what we have handed over, upon which we let go of it, and then for its FREE. */
+static void ask_for_freed(struct shmx_memory *memory, uint64_t size) {
+  if (shmx_memory_settle(memory)) shmx_link_wait_read(memory->link);
   shmx_memory_settle(memory);
   if (memory->awaited >= size && memory->awaited > 0) shmx_link_wait_read(memory->link);
-  while (shmx_link_next_note(memory->link, &note)) shmx_memory_take_note(memory, &note);
+  take_notes(memory);
 }
 
 int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
   if (size >= LARGE) {
-    hear_of_freed(memory, size);
+    if (memory->link) take_notes(memory);
+    if (memory->link && !find_warm(memory, size)) ask_for_freed(memory, size);
     return get_large(memory, size, out);
   }
   *out = shmx_heap_alloc(&memory->heap, size);
   if (*out) return 0;
-  hear_of_freed(memory, size);
+  if (memory->link) ask_for_freed(memory, size);
   return get_small(memory, size, out);
 }
 
