@@ -4,8 +4,8 @@
  *
  * A cache is a userdata in the registry whose user values are Lua tables, so that the collector does the book-keeping:
  * the sender's has two generations of hash -> userdata with the code, and closure (weak) -> hash; the receiver's has two
- * generations of hash -> closure or bytecode, and in front of them a few that were used last, found without a lookup. A
- * key is the 16 bytes of the hash. A code that is dropped from the cache while messages use it is freed by its last user. Any allocation here can run finalizers, and these can come back here:
+ * generations of hash -> closure or bytecode, and in front of them a few functions of tasks that ran last, found without
+ * a lookup. A key is the 16 bytes of the hash. A code that is dropped from the cache while messages use it is freed by its last user. Any allocation here can run finalizers, and these can come back here:
  * a code is safe while its userdata is on the stack.
  *
  * One damaged byte of bytecode can crash the interpreter, so the receiver hashes its own copy before it loads it.
@@ -17,10 +17,13 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "bind/bytecode.h"
+
 enum { YOUNG = 1, OLD = 2, CLOSURES = 3, RECENT = 4 }; /* user values; RECENT and the next ones: what was used last */
 enum { DUMP_KEEP = 1 << 20, RECENTS = 8 };
 
-/* What a receiver has used last, by the hash's last bits; the closure or bytecode is a user value. */
+/* A function of a task that ran last, by the hash's last bits. The user value is a closure that serves for every task, or
+ * bytecode. */
 struct recent {
   uint64_t hash[2];
   int upvalues;
@@ -290,12 +293,12 @@ static void load_top(lua_State *L) {
 }
 
 /* Pushes a closure of a prototype that the cache at `at` does not have, or its bytecode if each task needs one of its own,
- * and stores it there. Returns its number of upvalues. */
-static int load_new(lua_State *L, int at, struct cache *cache, const struct shmx_code_view *code) {
+ * and stores it there. */
+static void load_new(lua_State *L, int at, struct cache *cache, const struct shmx_code_view *code) {
   const char *copy = lua_pushlstring(L, code->bytes, code->size);
   XXH128_hash_t xxh = XXH3_128bits(copy, code->size);
   if (xxh.low64 != code->hash[0] || xxh.high64 != code->hash[1]) {
-    return luaL_error(L, "message does not decode: the bytecode of a function is damaged");
+    luaL_error(L, "message does not decode: the bytecode of a function is damaged");
   }
   lua_pushvalue(L, -1);
   load_top(L);
@@ -307,39 +310,57 @@ static int load_new(lua_State *L, int at, struct cache *cache, const struct shmx
     lua_pop(L, 1);
     insert(L, at, cache, code->hash, code->size);
   }
-  return upvalues;
 }
 
-/* Pushes what the cache at `at` has for the hash, a closure or bytecode, or makes it. Returns its number of upvalues. */
-static int push_known(lua_State *L, int at, struct cache *cache, const struct shmx_code_view *code) {
+/* Pushes what the cache at `at` has for the hash, a closure or bytecode, or makes it. */
+static void push_known(lua_State *L, int at, struct cache *cache, const struct shmx_code_view *code) {
   bool old;
   lua_pushlstring(L, (const char *)code->hash, sizeof code->hash);
   if (lookup(L, at, &old) == LUA_TNIL) {
     lua_pop(L, 1);
-    return load_new(L, at, cache, code);
+    load_new(L, at, cache, code);
+  } else if (old) {
+    insert(L, at, cache, code->hash, code->size);
   }
-  if (old) insert(L, at, cache, code->hash, code->size);
-  lua_pushvalue(L, -1);
-  if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
-  int upvalues = count_upvalues(L, -1);
-  lua_pop(L, 1);
-  return upvalues;
 }
 
 int shmx_code_push(lua_State *L, const struct shmx_code_view *code) {
+  struct cache *cache = push_cache(L, &receiver_key);
+  int at = lua_gettop(L);
+  push_known(L, at, cache, code);
+  if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
+  lua_remove(L, at);
+  return count_upvalues(L, -1);
+}
+
+/* Fills the entry from the bytecode or closure on the top, in whose place a closure for a task goes. */
+static void note_recent(lua_State *L, int at, struct cache *cache, int place, const struct shmx_code_view *code) {
+  struct recent *recent = &cache->recent[place];
+  bool again = lua_type(L, -1) == LUA_TFUNCTION;
+  lua_pushvalue(L, -1);
+  if (!again) {
+    size_t size;
+    const char *bytes = lua_tolstring(L, -1, &size);
+    again = shmx_bytecode_keeps_upvalues(bytes, size);
+    load_top(L);
+  }
+  *recent = (struct recent){{code->hash[0], code->hash[1]}, count_upvalues(L, -1), true};
+  lua_pushvalue(L, again ? -1 : -2);
+  lua_setiuservalue(L, at, RECENT + place);
+  lua_remove(L, -2);
+}
+
+int shmx_code_push_task(lua_State *L, const struct shmx_code_view *code) {
   struct cache *cache = push_cache(L, &receiver_key);
   int at = lua_gettop(L), place = (int)(code->hash[0] % RECENTS);
   struct recent *recent = &cache->recent[place];
   if (recent->known && recent->hash[0] == code->hash[0] && recent->hash[1] == code->hash[1]) {
     lua_getiuservalue(L, at, RECENT + place);
+    if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
   } else {
-    int upvalues = push_known(L, at, cache, code);
-    *recent = (struct recent){{code->hash[0], code->hash[1]}, upvalues, true};
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, at, RECENT + place);
+    push_known(L, at, cache, code);
+    note_recent(L, at, cache, place, code);
   }
-  int upvalues = recent->upvalues;
-  if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
   lua_remove(L, at);
-  return upvalues;
+  return recent->upvalues;
 }

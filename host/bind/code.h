@@ -32,6 +32,11 @@ struct shmx_code *shmx_code_dump(lua_State *L, int index, bool *known);
  * that is damaged or of another Lua. */
 int shmx_code_push(lua_State *L, const struct shmx_code_view *code);
 
+/* The same for the function of a task whose message has no references. Each task is to find its function as if it were new.
+ * It gets the same closure as another task where it cannot tell: its upvalues are set anew, and neither it nor a function
+ * made in it can have kept or changed the variables. */
+int shmx_code_push_task(lua_State *L, const struct shmx_code_view *code);
+
 /* For tests and statistics: what the sender's cache holds, and how often a function was dumped. */
 struct shmx_code_stats {
   size_t entries, bytes, dumps;

@@ -21,7 +21,7 @@ struct shmx_modules {
   size_t count, capacity;
 };
 
-static char modules_key;
+static char modules_key, loaded_key; /* their addresses are keys of the registry */
 
 /* Pushes the state, which is made at first use. */
 static struct shmx_modules *push_state(lua_State *L) {
@@ -31,6 +31,8 @@ static struct shmx_modules *push_state(lua_State *L) {
   struct shmx_modules *modules = lua_newuserdatauv(L, sizeof *modules, 3);
   memset(modules, 0, sizeof *modules);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
   lua_setiuservalue(L, -2, LOADED);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
@@ -53,6 +55,8 @@ static const void **find_slot(const struct shmx_modules *modules, const void *ad
 
 /* Pushes package.loaded. */
 static void push_loaded(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key) == LUA_TTABLE) return;
+  lua_pop(L, 1);
   push_state(L);
   lua_getiuservalue(L, -1, LOADED);
   lua_replace(L, -2);
@@ -144,6 +148,20 @@ bool shmx_modules_name(lua_State *L, const struct shmx_modules *modules, int ind
   if (!globals) return find_name(L, index);
   lua_pushliteral(L, "_G");
   return true;
+}
+
+bool shmx_modules_is(lua_State *L, int index, const char *name) {
+  if (!strcmp(name, "_G")) {
+    lua_pushglobaltable(L);
+  } else {
+    push_loaded(L);
+    lua_pushstring(L, name);
+    lua_rawget(L, -2);
+    lua_replace(L, -2);
+  }
+  bool is = lua_rawequal(L, -1, index);
+  lua_pop(L, 1);
+  return is;
 }
 
 /* Whether the value on the top is of a kind that travels by the name of a field. */

@@ -24,6 +24,10 @@ void shmx_modules_refresh_fields(lua_State *L);
  * globals. */
 bool shmx_modules_name(lua_State *L, const struct shmx_modules *modules, int index);
 
+/* Whether the table at `index` is the module of that name now, or the globals for "_G". Cannot raise for a name that the
+ * state has as a string. */
+bool shmx_modules_is(lua_State *L, int index, const char *name);
+
 /* Whether the value at `index` is a field of a loaded module: true pushes "module\0field". A C function can be a field
  * of any module, a Lua function or a table (a metatable) of any but _G, which is the script's own. */
 bool shmx_modules_field(lua_State *L, int index);

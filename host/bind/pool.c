@@ -167,11 +167,11 @@ static struct lua_pool *push_pool(lua_State *L) {
   struct lua_pool *pool = lua_newuserdatauv(L, sizeof *pool, POOL_VALUES);
   memset(pool, 0, sizeof *pool);
   pool->tag = &pool_tag;
-  pool->plains.first = POOL_PLAINS;
   shmx_packet_init(&pool->packet);
   luaL_setmetatable(L, SHMX_POOL_TYPE);
   lua_newtable(L);
   lua_setiuservalue(L, -2, POOL_TASKS);
+  shmx_plains_init(L, &pool->plains, POOL_PLAINS);
   return pool;
 }
 
@@ -361,6 +361,26 @@ static int is_task(lua_State *L) {
   return 1;
 }
 
+/* __index of pools: a method, or for "workers" what the function returns. In C because every call of a method comes by. */
+static int index_pool(lua_State *L) {
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "workers") != 0) return 0;
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+/* core.pool_index(methods, list_workers) -> function */
+static int pool_index(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  lua_pushcclosure(L, index_pool, 2);
+  return 1;
+}
+
 static int is_pool(lua_State *L) {
   lua_pushboolean(L, shmx_luapool_test(L, 1) != NULL);
   return 1;
@@ -384,6 +404,8 @@ void shmx_pool_open_type(lua_State *L) {
   lua_setfield(L, -2, "is_task");
   lua_pushcfunction(L, is_pool);
   lua_setfield(L, -2, "is_pool");
+  lua_pushcfunction(L, pool_index);
+  lua_setfield(L, -2, "pool_index");
   lua_pushinteger(L, SHMX_LANES_MAX / 2);
   lua_setfield(L, -2, "workers_max");
   lua_pushcfunction(L, open_pool);

@@ -15,7 +15,7 @@
 #include "core/pool.h"
 
 /* A pool's values: its tasks on the board, by ticket + 1, and its plain functions. */
-enum { POOL_TASKS = 1, POOL_PLAINS = 2, POOL_VALUES = POOL_PLAINS + SHMX_PLAIN_VALUES - 1 };
+enum { POOL_TASKS = 1, POOL_PLAINS = 2, POOL_VALUES = 2 };
 
 struct lua_pool {
   const void *tag;        /* tells a pool from any other userdata of its size */

@@ -127,9 +127,6 @@ static void publish_call(lua_State *L, struct lua_pool *pool, struct shmx_task *
     shmx_luapool_refuse(L, name);
   }
   check_published(L, pool, publish_and_wait(L, pool, task, label));
-  lua_getiuservalue(L, FUNCTION + count, SHMX_TASK_NAME);
-  shmx_plain_learn(L, &pool->plains);
-  lua_pop(L, 1);
 }
 
 /* Publishes a call of a plain function that takes no more than a slot. False: it has to go the long way. */
@@ -140,8 +137,10 @@ static bool publish_plain(lua_State *L, struct lua_pool *pool, const struct shmx
   if (shmx_pool_wants_names(pool->core)) return false;
   struct shmx_code_ref code = shmx_luapool_code_ref(shmx_memory_here(), plain->code, &error);
   struct shmx_outgoing message = {.body = body, .codes = &code, .ncodes = 1};
-  message.size = shmx_plain_write(L, plain, count, body, sizeof body);
-  if (error < 0 || message.size == 0 || shmx_envelope_size(&message) > SHMX_SLOT_ARGS) return false;
+  uint32_t head, size = shmx_plain_write(L, plain, count, body, sizeof body, &head);
+  message.size = size;
+  if (error < 0 || size == 0 || shmx_envelope_size(&message) > SHMX_SLOT_ARGS) return false;
+  if (!shmx_task_describe_scalars(task, count, body + head, size - head)) return false;
   if (shmx_pool_submit(pool->core, &message, (uint32_t)task->id, NULL, &task->ticket) < 0) return false;
   shmx_code_use(plain->code);
   pool->cargoes[task->ticket] = (struct shmx_cargo){.ncodes = 1, .few = {plain->code}};
@@ -152,7 +151,8 @@ static bool publish_plain(lua_State *L, struct lua_pool *pool, const struct shmx
 static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain *plain, int count, const char *name) {
   int index = FUNCTION + count;
   struct shmx_task *task = lua_touserdata(L, index);
-  if (!plain || !publish_plain(L, pool, plain, task, count)) publish_call(L, pool, task, count, name);
+  bool quick = plain && publish_plain(L, pool, plain, task, count);
+  if (!quick) publish_call(L, pool, task, count, name);
   task->status = SHMX_TASK_QUEUED;
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, index, SHMX_TASK_POOL);
@@ -160,7 +160,11 @@ static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain 
   lua_pushvalue(L, index);
   lua_rawseti(L, -2, task->ticket + 1);
   lua_pop(L, 1);
-  shmx_task_describe_arguments(L, index, FUNCTION, count);
+  if (!quick) shmx_task_describe_arguments(L, index, FUNCTION, count);
+  if (plain) return;
+  lua_getiuservalue(L, index, SHMX_TASK_NAME);
+  shmx_plain_learn(L, &pool->plains);
+  lua_pop(L, 1);
 }
 
 static void check_can_submit(lua_State *L, const struct lua_pool *pool) {

@@ -21,7 +21,11 @@
 #include "bind/module.h"
 #include "core/fault.h"
 
-enum { TEXT_MAX = 1 << 20 }; /* of an error and of its traceback, bytes */
+enum {
+  TEXT_MAX = 1 << 20,        /* of an error and of its traceback, bytes */
+  COLLECTING_SHARE = 20,     /* at most one part in so many of the time goes into collecting after tasks */
+  WORTH_COLLECTING = 1 << 20 /* bytes of arrays */
+};
 
 enum { HANDLER = 1, PERFORM = 2 }; /* always on the state's stack, at these indexes */
 
@@ -95,6 +99,7 @@ static void load_libraries(lua_State *L) {
 /* Makes the state what main's was when its script began, then runs `init`. */
 static int set_up(lua_State *L) {
   luaL_openlibs(L);
+  lua_gc(L, LUA_GCGEN, 0, 0); /* as lua does */
   shmx_open_preload(L);
   luaL_requiref(L, "shmx.core", luaopen_shmx_core,
                 0); /* arrays come as arguments, whether the task requires shmx or not */
@@ -266,13 +271,30 @@ static void refuse(void *context, int error, struct shmx_outgoing *result) {
   fill(result);
 }
 
+/* Garbage holds arrays whose memory the next ones could have while it is warm. A young collection finds those of the last
+ * task in a microsecond or two. Where it takes longer it is made less often, unless there is much to win: a megabyte of
+ * fresh pages costs more than that. */
+static void collect_young(void) {
+  static uint64_t handled;
+  static int64_t not_before;
+  uint64_t now_handled = shmx_memory_handled(shmx_memory_here());
+  if (now_handled == handled) return;
+  int64_t begin = shmx_os_now();
+  if (begin < not_before && now_handled - handled < WORTH_COLLECTING) return;
+  handled = now_handled;
+  lua_gc(here.L, LUA_GCSTEP, 0);
+  int64_t end = shmx_os_now();
+  not_before = end + COLLECTING_SHARE * (end - begin);
+}
+
 static void done(void *context) {
   (void)context;
   shmx_packet_reset(&here.packet);
+  collect_young();
 }
 
-/* Garbage holds arrays that others could use the memory of. At first it is looked for only when arrays have come since the
- * last time; later also for what a task has let go of that was kept before. */
+/* At first garbage is looked for only when arrays have come since the last time; later also for what a task has let go of
+ * that was kept before. */
 static void idle(void *context, bool for_long) {
   static uint64_t collected_at;
   (void)context;

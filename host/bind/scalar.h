@@ -111,4 +111,15 @@ static inline const char *shmx_scalar_take(lua_State *L, const char *at, const c
   }
 }
 
+/* The same for strings too, which can raise for want of memory. */
+static inline const char *shmx_scalar_take_any(lua_State *L, const char *at, const char *end) {
+  if (at < end && ((unsigned char)*at & 0xe0) == 0xa0) {
+    size_t size = (unsigned char)*at++ & 0x1f;
+    if ((size_t)(end - at) < size) return NULL;
+    lua_pushlstring(L, at, size);
+    return at + size;
+  }
+  return shmx_scalar_take(L, at, end);
+}
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "bind/module.h"
 #include "bind/pool.h"
+#include "bind/scalar.h"
 #include "os/os.h"
 
 enum {
@@ -230,6 +231,14 @@ static void push_description(lua_State *L, int index) {
   }
 }
 
+bool shmx_task_describe_scalars(struct shmx_task *task, int count, const char *bytes, size_t size) {
+  if (size > sizeof task->scalars) return false;
+  task->arguments = count - 1;
+  task->shown = (uint8_t)size;
+  memcpy(task->scalars, bytes, size);
+  return true;
+}
+
 void shmx_task_describe_arguments(lua_State *L, int index, int first, int count) {
   struct shmx_task *task = lua_touserdata(L, index);
   task->arguments = count - 1;
@@ -397,6 +406,18 @@ static void add_values(lua_State *L, luaL_Buffer *text, int place, int count) {
   }
 }
 
+static void add_arguments(lua_State *L, luaL_Buffer *text, const struct shmx_task *task) {
+  const char *at = task->scalars, *end = at + task->shown;
+  if (at == end) add_values(L, text, SHMX_TASK_ARGUMENTS, task->arguments);
+  while (at && at < end) {
+    if (at > task->scalars) luaL_addstring(text, ", ");
+    at = shmx_scalar_take_any(L, at, end);
+    push_argument_text(L);
+    lua_remove(L, -2);
+    luaL_addvalue(text);
+  }
+}
+
 /* Appends what the failure says, without name and traceback. */
 static void add_failure(lua_State *L, luaL_Buffer *text) {
   lua_getiuservalue(L, 1, SHMX_TASK_RESULTS);
@@ -416,7 +437,7 @@ static int task_tostring(lua_State *L) {
   lua_getiuservalue(L, 1, SHMX_TASK_NAME);
   luaL_addvalue(&text);
   luaL_addchar(&text, '(');
-  add_values(L, &text, SHMX_TASK_ARGUMENTS, task->arguments);
+  add_arguments(L, &text, task);
   luaL_addchar(&text, ')');
   if (task->status == SHMX_TASK_DONE) {
     luaL_addstring(&text, " --> Result: ");

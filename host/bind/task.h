@@ -34,6 +34,8 @@ enum {
   SHMX_TASK_VALUES = 4
 };
 
+enum { SHMX_TASK_SCALARS = 25 };
+
 struct shmx_task {
   const void *tag; /* tells a task from any other userdata of its size */
   lua_Integer id;
@@ -44,6 +46,8 @@ struct shmx_task {
   uint8_t attempt;
   uint8_t status; /* enum shmx_task_status */
   bool looked_at; /* somebody has asked for its results or its error */
+  uint8_t shown;  /* bytes in `scalars`, which has the arguments then, as a message has them; 0: they are values */
+  char scalars[SHMX_TASK_SCALARS];
 };
 
 struct shmx_task *shmx_task_check(lua_State *L, int index);
@@ -61,8 +65,11 @@ struct shmx_task *shmx_task_push(lua_State *L);
 /* Keeps the function and the arguments behind it in the task at `index`. */
 void shmx_task_keep(lua_State *L, int index, int first, int count);
 
-/* Keeps of the arguments only what tostring shows. */
+/* Keeps of the arguments only what tostring shows: their number is `count` - 1. */
 void shmx_task_describe_arguments(lua_State *L, int index, int first, int count);
+
+/* The same for arguments that are scalars, as they are in the message. False: they are too long. */
+bool shmx_task_describe_scalars(struct shmx_task *task, int count, const char *bytes, size_t size);
 
 /* Writes "work(1000)", cut to `size` bytes with the terminator: the name and arguments of a task that is being submitted. */
 void shmx_task_label(lua_State *L, int index, int first, int count, char *out, size_t size);

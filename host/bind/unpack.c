@@ -22,6 +22,7 @@ struct unpacker {
   lua_State *L;
   const struct shmx_delivery *delivery;
   unsigned flags;
+  bool first; /* the first value is being read */
   int depth;
   const char *at;
   size_t left;
@@ -170,7 +171,9 @@ static void unpack_function(struct unpacker *u, const mpack_token_t *token, uint
   uint32_t code = payload_number(u, token);
   if (!(u->flags & SHMX_PACK_FUNCTIONS)) bad(u, "it carries a function");
   if (code >= u->delivery->ncodes) bad(u, "a function that is not in the message");
-  int upvalues = shmx_code_push(u->L, &u->delivery->codes[code]);
+  bool task = u->first && u->depth == 1 && !u->objects;
+  const struct shmx_code_view *view = &u->delivery->codes[code];
+  int upvalues = task ? shmx_code_push_task(u->L, view) : shmx_code_push(u->L, view);
   if (operands != (uint32_t)upvalues) bad(u, "a function with the wrong number of upvalues");
   int function = lua_gettop(u->L);
   lua_Integer number = ++u->numbered;
@@ -331,7 +334,10 @@ int shmx_codec_unpack(lua_State *L, const struct shmx_delivery *delivery, unsign
     lua_newtable(L);
     u.objects = lua_gettop(L);
   }
-  for (uint32_t i = 0; i < count; i++) unpack_value(&u);
+  for (uint32_t i = 0; i < count; i++) {
+    u.first = i == 0;
+    unpack_value(&u);
+  }
   if (u.left > 0) bad(&u, "there is more than its values");
   if (u.objects) lua_remove(L, u.objects);
   return (int)count;

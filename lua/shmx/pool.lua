@@ -224,10 +224,7 @@ end
 
 local meta = core.pool_type
 
-function meta.__index(pool, key)
-  if key == "workers" then return list_workers(pool) end
-  return Pool[key]
-end
+meta.__index = core.pool_index(Pool, list_workers)
 
 function meta.__close(pool, err) Pool.close(pool, { cancel = err ~= nil }) end
 
