@@ -299,9 +299,10 @@ static int pool_worker(lua_State *L) {
 }
 
 static void drop_cargoes(struct lua_pool *pool) {
-  for (uint32_t ticket = 0; pool->cargoes && ticket < SHMX_SLOTS; ticket++) shmx_cargo_drop(&pool->cargoes[ticket]);
+  for (uint32_t ticket = 0; ticket < pool->tickets; ticket++) shmx_cargo_drop(&pool->cargoes[ticket]);
   free(pool->cargoes);
   pool->cargoes = NULL;
+  pool->tickets = 0;
 }
 
 static void destroy(struct lua_pool *pool) {

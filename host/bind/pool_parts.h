@@ -24,6 +24,7 @@ struct lua_pool {
   struct shmx_plains plains;
   struct shmx_cargo outgoing;      /* of the message that is being submitted */
   struct shmx_cargo *cargoes;      /* of the tasks on the board, by ticket: what they need until they have ended */
+  uint32_t tickets;                /* higher ones have never been used */
   struct shmx_cargo configuration; /* what it brings with it must live as long as workers may start */
   bool packing;                    /* the packet is in use: what runs meanwhile must not submit */
   bool closing;                    /* its workers have been told to end */

@@ -153,6 +153,7 @@ static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain 
   struct shmx_task *task = lua_touserdata(L, index);
   bool quick = plain && publish_plain(L, pool, plain, task, count);
   if (!quick) publish_call(L, pool, task, count, name);
+  if (task->ticket >= pool->tickets) pool->tickets = task->ticket + 1;
   task->status = SHMX_TASK_QUEUED;
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, index, SHMX_TASK_POOL);

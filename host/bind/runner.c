@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See runner.h. One Lua state for the worker's life; globals persist from task to task. Everything runs in protected
+ * See runner.h. One Lua state for the worker's life, born in the supervisor, where nothing runs in it; globals persist from task to task. Everything runs in protected
  * calls; memory that Lua cannot get is that task's error.
  *
  * The result of a task is its values or, when it raised, the error value and the worker's traceback. An error value that
@@ -96,13 +96,38 @@ static void load_libraries(lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* Makes the state what main's was when its script began, then runs `init`. */
-static int set_up(lua_State *L) {
+/* A state with the libraries. */
+static int open_libraries(lua_State *L) {
   luaL_openlibs(L);
   lua_gc(L, LUA_GCGEN, 0, 0); /* as lua does */
   shmx_open_preload(L);
-  luaL_requiref(L, "shmx.core", luaopen_shmx_core,
-                0); /* arrays come as arguments, whether the task requires shmx or not */
+  /* arrays come as arguments, whether the task requires shmx or not */
+  luaL_requiref(L, "shmx.core", luaopen_shmx_core, 0);
+  return 0;
+}
+
+static void prepare(void *context) {
+  (void)context;
+  lua_State *L = luaL_newstate();
+  if (!L) return;
+  lua_pushcfunction(L, open_libraries);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK) here.L = L;
+  else lua_close(L);
+}
+
+/* Workers are born with the same state, and are not to draw the same numbers. */
+static void seed_random(lua_State *L) {
+  lua_getglobal(L, LUA_MATHLIBNAME);
+  lua_getfield(L, -1, "randomseed");
+  lua_pushinteger(L, shmx_os_now());
+  lua_pushinteger(L, getpid());
+  lua_call(L, 2, 0);
+  lua_settop(L, 0);
+}
+
+/* Makes the state what main's was when its script began, then runs `init`. */
+static int set_up(lua_State *L) {
+  seed_random(L);
   if (here.error < 0) return luaL_error(L, "the options of the pool cannot be read: %s", strerror(-here.error));
   lua_settop(L, 0);
   push_message(L);
@@ -130,14 +155,13 @@ static int add_traceback(lua_State *L) {
 }
 
 static int start(void *context, int error, const struct shmx_incoming *config, char *text, size_t room) {
-  (void)context;
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* whole lines, which do not mix with those of others */
-  lua_State *L = luaL_newstate();
+  if (!here.L) prepare(context); /* there was not enough memory then */
+  lua_State *L = here.L;
   if (!L) {
     snprintf(text, room, "not enough memory for a Lua state");
     return -1;
   }
-  here.L = L;
   here.message = config;
   here.error = error;
   shmx_packet_init(&here.packet);
@@ -304,4 +328,4 @@ static void idle(void *context, bool for_long) {
   collected_at = shmx_memory_handled(memory);
 }
 
-const struct shmx_runner shmx_lua_runner = {NULL, start, run, refuse, done, idle};
+const struct shmx_runner shmx_lua_runner = {NULL, prepare, start, run, refuse, done, idle};

@@ -185,6 +185,7 @@ int shmx_supervisor_main(pid_t main_pid, const struct shmx_runner *runner) {
   static struct sup s;
   SHMX_FAULT_ROLE('s');
   int r = set_up(&s, main_pid, runner);
+  if (r == 0) runner->prepare(runner->context);
   if (r == 0) loop(&s);
   end(&s);
   return r < 0;

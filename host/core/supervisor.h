@@ -12,7 +12,7 @@
 enum { SHMX_FD_SOCKET = 3, SHMX_FD_DOMAIN, SHMX_FD_SUPERVISOR_BELL, SHMX_FD_MAIN_BELL, SHMX_FD_COUNT = 4 };
 
 /* Runs the supervisor on these descriptors until main is gone; returns the exit status. In the workers that it forks,
- * `runner` runs the tasks and then `leave` ends the process. */
+ * `runner` runs the tasks. */
 int shmx_supervisor_main(pid_t main_pid, const struct shmx_runner *runner);
 
 #endif

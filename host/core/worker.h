@@ -12,6 +12,9 @@
 /* What the core asks of the bindings. */
 struct shmx_runner {
   void *context;
+  /* In the supervisor, before any worker is forked: makes what is the same in all workers, so that they are born with it.
+   * Runs nothing of the user's. */
+  void (*prepare)(void *context);
   /* Makes ready to run tasks, from the pool's configuration (`error`: why it could not be had). 0, or -1 with the reason
    * in `text`. */
   int (*start)(void *context, int error, const struct shmx_incoming *config, char *text, size_t room);

@@ -136,14 +136,19 @@ uint64_t shmx_os_memory_available(void) {
   return group < machine ? group : machine;
 }
 
-/* A word in a page that the kernel wipes in forked children: 1 in the process that asked first, 0 in its children. */
+/* In a page that the kernel wipes in forked children: 1 in the process that asked first, 0 in its children. */
+static volatile uint32_t *fork_word;
+
+void shmx_os_forget_fork(void) {
+  if (fork_word) *fork_word = 1;
+}
+
 bool shmx_os_forked(void) {
-  static volatile uint32_t *word;
-  if (word) return *word == 0;
+  if (fork_word) return *fork_word == 0;
   void *page = mmap(NULL, shmx_os_page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED || madvise(page, shmx_os_page_size(), MADV_WIPEONFORK) < 0) return false;
-  word = page;
-  *word = 1;
+  fork_word = page;
+  *fork_word = 1;
   return false;
 }
 

@@ -48,8 +48,10 @@ uint64_t shmx_os_page_size(void);
 /* Bytes that can be had now: what the machine has available, or less where a cgroup (v1 or v2) says so. */
 uint64_t shmx_os_memory_available(void);
 
-/* True in a child that was forked from a process after its first call of this function. */
+/* True in a child that was forked from a process after its first call of this function, unless it has settled as a process
+ * in its own right (shmx_os_settle_child). */
 bool shmx_os_forked(void);
+void shmx_os_forget_fork(void);
 
 /* --- waking --- */
 

@@ -114,6 +114,7 @@ static int die_with_parent(pid_t parent) {
 
 int shmx_os_settle_child(pid_t parent, const int *keep, int nkeep) {
   setpgid(0, 0);
+  shmx_os_forget_fork();
   ask_for_slices(0);
   sigset_t none;
   sigemptyset(&none);
