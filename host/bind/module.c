@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bind/array.h"
+#include "bind/batch.h"
 #include "bind/pool.h"
 #include "bind/process.h"
 #include "bind/runner.h"
@@ -73,6 +74,7 @@ static const struct {
 } parts[] = {{"shmx", "share/lua/5.4/shmx/init.lua"},
              {"shmx.pool", "share/lua/5.4/shmx/pool.lua"},
              {"shmx.failure", "share/lua/5.4/shmx/failure.lua"},
+             {"shmx.map", "share/lua/5.4/shmx/map.lua"},
              {"shmx.options", "share/lua/5.4/shmx/options.lua"}};
 
 static int load_part(lua_State *L) {
@@ -289,5 +291,6 @@ __attribute__((visibility("default"))) int luaopen_shmx_core(lua_State *L) {
   shmx_array_open(L);
   shmx_task_open(L);
   shmx_pool_open_type(L);
+  shmx_batch_open(L);
   return 1;
 }

@@ -151,6 +151,31 @@ static int pool_wait(lua_State *L) {
   return 1;
 }
 
+/* The place in the list at index 2, at least one task of this pool, of the first that has ended; 0: none. */
+static lua_Integer find_ended(lua_State *L) {
+  lua_Integer found = 0;
+  for (lua_Integer i = 1; found == 0 && lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
+    if (shmx_task_has_ended(shmx_task_check(L, -1))) found = i;
+    lua_pop(L, 1);
+  }
+  if (found == 0) lua_pop(L, 1);
+  return found;
+}
+
+/* pool:wait_any(tasks) -> integer: sleeps until one of the list has ended, and returns its place */
+static int pool_wait_any(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_Integer found;
+  while ((found = find_ended(L)) == 0) {
+    if (!pool->core) return shmx_error(L, "the pool was closed before a task ended");
+    if (shmx_luapool_take_in(L, 1, pool) == 0) shmx_luapool_sleep(L, pool, -1);
+  }
+  lua_pushinteger(L, found);
+  return 1;
+}
+
 /* --- opening and closing --- */
 
 /* In a protected call, for the position of its errors: pool, configuration */
@@ -344,8 +369,10 @@ static int pool_gc(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"submit", shmx_luapool_submit},
+                                   {"submit_batch", shmx_luapool_submit_batch},
                                    {"publish", shmx_luapool_publish},
                                    {"wait", pool_wait},
+                                   {"wait_any", pool_wait_any},
                                    {"ready", pool_ready},
                                    {"cancel_queued", pool_cancel_queued},
                                    {"stop", pool_stop},
@@ -405,6 +432,8 @@ void shmx_pool_open_type(lua_State *L) {
   lua_setfield(L, -2, "is_task");
   lua_pushcfunction(L, is_pool);
   lua_setfield(L, -2, "is_pool");
+  lua_pushcfunction(L, shmx_luapool_fail_task);
+  lua_setfield(L, -2, "fail_task");
   lua_pushcfunction(L, pool_index);
   lua_setfield(L, -2, "pool_index");
   lua_pushinteger(L, SHMX_LANES_MAX / 2);

@@ -57,6 +57,13 @@ void shmx_luapool_refuse(lua_State *L, const char *name);
 /* pool:submit(f, ...) -> task */
 int shmx_luapool_submit(lua_State *L);
 
+/* pool:submit_batch(f, list, first, most) -> task, count: submits a batch (batch.h) of the elements from `first` on, at most
+ * `most`, as far as they are for one. Without any: nil, 0. */
+int shmx_luapool_submit_batch(lua_State *L);
+
+/* core.fail_task(task, batch, how, value, traceback): the task, which has not been submitted, has run in a batch, and failed */
+int shmx_luapool_fail_task(lua_State *L);
+
 /* pool:publish(task): submits a task that was made by shmx.task */
 int shmx_luapool_publish(lua_State *L);
 

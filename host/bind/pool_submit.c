@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind/batch.h"
 #include "bind/code.h"
 #include "bind/module.h"
 #include "bind/pool.h"
@@ -113,11 +114,13 @@ void shmx_luapool_refuse(lua_State *L, const char *name) {
 
 enum { FUNCTION = 2 }; /* On the stack stand from here on: pool, function, arguments, task. `count` - 1 arguments. */
 
-/* Encodes the call and publishes it. Errors call the task by `name`, if it is not NULL. */
-static void publish_call(lua_State *L, struct lua_pool *pool, struct shmx_task *task, int count, const char *name) {
+/* Encodes the call and publishes it. What is shown of it has `shown` of the values. Errors call the task by `name`, if it is
+ * not NULL. */
+static void publish_call(lua_State *L, struct lua_pool *pool, struct shmx_task *task, int count, int shown,
+                         const char *name) {
   luaL_checkstack(L, count + 8, "too many arguments");
   char label[SHMX_SLOT_NAME] = "";
-  if (shmx_pool_wants_names(pool->core)) shmx_task_label(L, FUNCTION + count, FUNCTION, count, label, sizeof label);
+  if (shmx_pool_wants_names(pool->core)) shmx_task_label(L, FUNCTION + count, FUNCTION, shown, label, sizeof label);
   pool->packing = true;
   lua_pushcfunction(L, pack);
   lua_pushlightuserdata(L, pool);
@@ -147,12 +150,13 @@ static bool publish_plain(lua_State *L, struct lua_pool *pool, const struct shmx
   return true;
 }
 
-/* Submits the task that is on the top; `plain` is NULL or its function. */
-static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain *plain, int count, const char *name) {
+/* Submits the task that is on the top; `plain` is NULL or its function. With `shown` 0 its name has to say it all. */
+static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain *plain, int count, int shown,
+                   const char *name) {
   int index = FUNCTION + count;
   struct shmx_task *task = lua_touserdata(L, index);
   bool quick = plain && publish_plain(L, pool, plain, task, count);
-  if (!quick) publish_call(L, pool, task, count, name);
+  if (!quick) publish_call(L, pool, task, count, shown, name);
   if (task->ticket >= pool->tickets) pool->tickets = task->ticket + 1;
   task->status = SHMX_TASK_QUEUED;
   lua_pushvalue(L, 1);
@@ -161,8 +165,8 @@ static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain 
   lua_pushvalue(L, index);
   lua_rawseti(L, -2, task->ticket + 1);
   lua_pop(L, 1);
-  if (!quick) shmx_task_describe_arguments(L, index, FUNCTION, count);
-  if (plain) return;
+  if (!quick) shmx_task_describe_arguments(L, index, FUNCTION, shown);
+  if (plain || shown == 0) return;
   lua_getiuservalue(L, index, SHMX_TASK_NAME);
   shmx_plain_learn(L, &pool->plains);
   lua_pop(L, 1);
@@ -184,7 +188,7 @@ int shmx_luapool_submit(lua_State *L) {
   if (plain) shmx_plain_push_name(L, &pool->plains, plain);
   else shmx_task_push_name(L, FUNCTION);
   shmx_task_push(L);
-  submit(L, pool, plain, count, NULL);
+  submit(L, pool, plain, count, count, NULL);
   return 1;
 }
 
@@ -200,6 +204,53 @@ int shmx_luapool_publish(lua_State *L) {
   int count = shmx_task_push_kept(L, 2);
   lua_pushvalue(L, 2);
   lua_remove(L, 2);
-  submit(L, pool, shmx_plain_find(L, &pool->plains), count, name);
+  submit(L, pool, shmx_plain_find(L, &pool->plains), count, count, name);
   return 0;
+}
+
+/* Pushes elements of the list at index `list` from `first` on, at most `most`, as long as they are for a batch and not too
+ * many bytes together. Returns how many. */
+static int push_elements(lua_State *L, int list, lua_Integer first, int most) {
+  size_t bytes = 0;
+  int count = 0;
+  for (; count < most && bytes < SHMX_BATCH_BYTES; count++) {
+    bytes += lua_geti(L, list, first + count) == LUA_TSTRING ? lua_rawlen(L, -1) : 0;
+    if (shmx_batch_takes(L)) continue;
+    lua_pop(L, 1);
+    break;
+  }
+  return count;
+}
+
+/* Pushes the name of a batch of `count` elements of `f`, which are from `first` on. */
+static void push_batch_name(lua_State *L, int f, lua_Integer first, int count) {
+  shmx_task_push_name(L, f);
+  lua_pushfstring(L, "%s of elements %I to %I", lua_tostring(L, -1), (LUAI_UACINT)first,
+                  (LUAI_UACINT)(first + count - 1));
+  lua_remove(L, -2);
+}
+
+int shmx_luapool_submit_batch(lua_State *L) {
+  enum { F = 2, LIST = 3, FIRST = 4, MOST = 5 };
+  lua_Integer first = luaL_checkinteger(L, FIRST), most = luaL_checkinteger(L, MOST);
+  if (most > SHMX_BATCH_ELEMENTS) most = SHMX_BATCH_ELEMENTS;
+  lua_settop(L, MOST);
+  luaL_checkstack(L, SHMX_BATCH_ELEMENTS + 16, NULL);
+  lua_getfield(L, LUA_REGISTRYINDEX, SHMX_BATCH_RUN);
+  lua_pushvalue(L, F);
+  int count = push_elements(L, LIST, first, (int)most);
+  struct lua_pool *pool = shmx_luapool_check(L, 1); /* not before: a list can have code in its metatable */
+  check_can_submit(L, pool);
+  if (count == 0) {
+    lua_pushnil(L);
+    lua_pushinteger(L, 0);
+    return 2;
+  }
+  push_batch_name(L, F, first, count);
+  shmx_task_push(L);
+  lua_rotate(L, FUNCTION, -4); /* without f, list, first, most: pool, run_batch, f, elements, task */
+  lua_pop(L, 4);
+  submit(L, pool, NULL, 2 + count, 0, NULL);
+  lua_pushinteger(L, count);
+  return 2;
 }

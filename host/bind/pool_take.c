@@ -138,6 +138,17 @@ static void take_lost(lua_State *L, int index, struct shmx_pool *core) {
   fail(L, index, SHMX_TASK_CRASHED, "crashed", 1);
 }
 
+int shmx_luapool_fail_task(lua_State *L) {
+  enum { TASK = 1, BATCH = 2, HOW = 3, VALUE = 4, TRACEBACK = 5 };
+  struct shmx_task *task = shmx_task_check(L, TASK), *batch = shmx_task_check(L, BATCH);
+  bool refused = strcmp(luaL_checkstring(L, HOW), "refused") == 0;
+  task->worker = batch->worker;
+  task->attempt = batch->attempt;
+  lua_settop(L, TRACEBACK);
+  fail(L, TASK, refused ? SHMX_TASK_REFUSED : SHMX_TASK_FAILED, refused ? "refused" : "failed", 2);
+  return 0;
+}
+
 static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shmx_outcome *outcome) {
   struct shmx_task *task = lua_touserdata(L, index);
   task->worker = (uint16_t)outcome->worker;

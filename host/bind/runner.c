@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See runner.h. One Lua state for the worker's life, born in the supervisor, where nothing runs in it; globals persist from task to task. Everything runs in protected
- * calls; memory that Lua cannot get is that task's error.
+ * See runner.h. One Lua state for the worker's life, born in the supervisor, where nothing runs in it; globals persist
+ * from task to task. Everything runs in protected calls; memory that Lua cannot get is that task's error.
  *
  * The result of a task is its values or, when it raised, the error value and the worker's traceback. An error value that
  * cannot travel is replaced by its text.
@@ -26,6 +26,8 @@ enum {
   COLLECTING_SHARE = 20,     /* at most one part in so many of the time goes into collecting after tasks */
   WORTH_COLLECTING = 1 << 20 /* bytes of arrays */
 };
+
+#define NO_TEXT "(its error cannot be made a text: __tostring fails)"
 
 enum { HANDLER = 1, PERFORM = 2 }; /* always on the state's stack, at these indexes */
 
@@ -156,7 +158,7 @@ static int add_traceback(lua_State *L) {
 
 static int start(void *context, int error, const struct shmx_incoming *config, char *text, size_t room) {
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* whole lines, which do not mix with those of others */
-  if (!here.L) prepare(context); /* there was not enough memory then */
+  if (!here.L) prepare(context);         /* there was not enough memory then */
   lua_State *L = here.L;
   if (!L) {
     snprintf(text, room, "not enough memory for a Lua state");
@@ -251,8 +253,39 @@ static bool pack_protected(lua_State *L, lua_CFunction function, int error) {
 static void pack_failure(lua_State *L) {
   int error = lua_gettop(L);
   if (pack_protected(L, pack_error, error) || pack_protected(L, pack_error_text, error)) return;
-  lua_pushliteral(L, "(its error cannot be made a text: __tostring fails)");
+  lua_pushliteral(L, NO_TEXT);
   pack_protected(L, pack_error, error + 1);
+}
+
+static int pack_value(lua_State *L) {
+  static const struct shmx_pack_names names = {"result", 0};
+  shmx_codec_pack(L, &here.packet, 1, 1, 0, &names);
+  return 0;
+}
+
+bool shmx_runner_try_to_send(lua_State *L) {
+  lua_pushcfunction(L, pack_value);
+  lua_pushvalue(L, -2);
+  bool ok = lua_pcall(L, 1, 0, 0) == LUA_OK;
+  shmx_packet_reset(&here.packet);
+  return ok;
+}
+
+static int push_text(lua_State *L) {
+  to_text(L);
+  return 1;
+}
+
+void shmx_runner_make_sendable(lua_State *L) {
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    if (shmx_runner_try_to_send(L)) return;
+    lua_pop(L, 1);
+  }
+  lua_pushcfunction(L, push_text);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  lua_pushliteral(L, NO_TEXT);
 }
 
 static void fill(struct shmx_outgoing *result) {

@@ -72,9 +72,10 @@ static inline const char *shmx_scalar_take_integer(lua_State *L, unsigned tag, c
   int size = 1 << (tag & 3), spare = 64 - 8 * size;
   bool is_signed = tag >= 0xd0;
   if (end - at < size) return NULL;
-  lua_Integer n = (lua_Integer)(shmx_scalar_number(at, size) << spare);
+  uint64_t bits = shmx_scalar_number(at, size) << spare;
+  lua_Integer n = (lua_Integer)bits;
   if (!is_signed && size == 8 && n < 0) return NULL;
-  lua_pushinteger(L, is_signed ? n >> spare : (lua_Integer)((lua_Unsigned)n >> spare));
+  lua_pushinteger(L, is_signed ? n >> spare : (lua_Integer)(bits >> spare));
   return at + size;
 }
 

@@ -241,6 +241,7 @@ bool shmx_task_describe_scalars(struct shmx_task *task, int count, const char *b
 
 void shmx_task_describe_arguments(lua_State *L, int index, int first, int count) {
   struct shmx_task *task = lua_touserdata(L, index);
+  if (count == 0) return;
   task->arguments = count - 1;
   luaL_checkstack(L, count + 4, "too many arguments");
   for (int i = 1; i < count; i++) push_description(L, first + i);
@@ -263,7 +264,7 @@ static void push_argument_text(lua_State *L) {
 void shmx_task_label(lua_State *L, int index, int first, int count, char *out, size_t size) {
   lua_getiuservalue(L, index, SHMX_TASK_NAME);
   size_t length = append(out, size, 0, lua_tostring(L, -1));
-  length = append(out, size, length, "(");
+  if (count > 0) length = append(out, size, length, "(");
   for (int i = 1; i < count && length < size - 1; i++) {
     push_description(L, first + i);
     if (i > 1) length = append(out, size, length, ", ");
@@ -271,7 +272,7 @@ void shmx_task_label(lua_State *L, int index, int first, int count, char *out, s
     length = append(out, size, length, lua_tostring(L, -1));
     lua_pop(L, 2);
   }
-  length = append(out, size, length, ")");
+  if (count > 0) length = append(out, size, length, ")");
   out[length] = 0;
   lua_pop(L, 1);
 }

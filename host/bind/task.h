@@ -65,7 +65,7 @@ struct shmx_task *shmx_task_push(lua_State *L);
 /* Keeps the function and the arguments behind it in the task at `index`. */
 void shmx_task_keep(lua_State *L, int index, int first, int count);
 
-/* Keeps of the arguments only what tostring shows: their number is `count` - 1. */
+/* Keeps of the arguments only what tostring shows: their number is `count` - 1. Nothing of none. */
 void shmx_task_describe_arguments(lua_State *L, int index, int first, int count);
 
 /* The same for arguments that are scalars, as they are in the message. False: they are too long. */

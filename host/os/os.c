@@ -190,6 +190,12 @@ int64_t shmx_os_now(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t shmx_os_now_about(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 void shmx_os_yield(void) { sched_yield(); }
 
 void shmx_os_change_core(void) {

@@ -81,8 +81,9 @@ void shmx_os_change_core(void);
 
 /* --- time and machine --- */
 
-int64_t shmx_os_now(void);   /* monotonic, nanoseconds */
-unsigned shmx_os_cpus(void); /* that this process may use, at least 1 */
+int64_t shmx_os_now(void);       /* monotonic, nanoseconds */
+int64_t shmx_os_now_about(void); /* the same, some milliseconds late, for next to nothing */
+unsigned shmx_os_cpus(void);     /* that this process may use, at least 1 */
 
 /* --- processes --- */
 

@@ -75,16 +75,18 @@ local function new(task, status, value, traceback, signal, code)
 end
 
 ---@class shmx.Failures
----@field tasks shmx.Task[]         all of them, ended
+---@field tasks shmx.Task[]         of execute all of them, ended; of map those that failed
 ---@field failures shmx.Failure[]
+---@field total integer             how many there were
+---@field results table?            of map: those of the elements that did not fail
 ---@field where string
 local Failures = { __name = "shmx.Failures" }
 Failures.__index = Failures
 
 function Failures:__tostring()
   local count = #self.failures
-  if #self.tasks == 1 then return self.where .. self.failures[1]:describe() end
-  local lines = { ("%s%d of %d tasks failed:"):format(self.where, count, #self.tasks) }
+  if self.total == 1 then return self.where .. self.failures[1]:describe() end
+  local lines = { ("%s%d of %d tasks failed:"):format(self.where, count, self.total) }
   for i = 1, math.min(count, LISTED) do lines[#lines + 1] = ("%d. %s"):format(i, self.failures[i]:describe()) end
   if count > LISTED then lines[#lines + 1] = ("and %d more: see `tasks` of this error"):format(count - LISTED) end
   return table.concat(lines, "\n")
@@ -93,9 +95,11 @@ end
 ---@param tasks shmx.Task[]
 ---@param failures shmx.Failure[]
 ---@param where string
+---@param total integer
+---@param results table?
 ---@return shmx.Failures
-local function several(tasks, failures, where)
-  return setmetatable({ tasks = tasks, failures = failures, where = where }, Failures)
+local function several(tasks, failures, where, total, results)
+  return setmetatable({ tasks = tasks, failures = failures, where = where, total = total, results = results }, Failures)
 end
 
 return { new = new, several = several, add_advice = add_advice }

@@ -3,7 +3,7 @@
 -- The module `shmx`: typed arrays in shared memory, tasks, and pools of worker processes.
 --
 -- What touches shared memory or runs for every task is written in C (shmx.core); pools are put together from that in
--- shmx.pool, failures of tasks are in shmx.failure, options in shmx.options.
+-- shmx.pool and shmx.map, failures of tasks are in shmx.failure, options in shmx.options.
 
 local core = require "shmx.core"
 local options = require "shmx.options"

@@ -6,6 +6,7 @@
 local core = require "shmx.core"
 local options = require "shmx.options"
 local failure = require "shmx.failure"
+local map = require "shmx.map"
 
 ---@class shmx.PoolOptions
 ---@field workers integer?         default: -w of the command, else the number of cores
@@ -158,11 +159,12 @@ function Pool:execute(tasks, given)
   end
   for _, task in ipairs(list) do raw.publish(self, task) end
   local failures = wait_for_all(list)
-  if #failures > 0 and on_error ~= "return" then error(failure.several(list, failures, core.where()), 0) end
+  if #failures > 0 and on_error ~= "return" then error(failure.several(list, failures, core.where(), #list), 0) end
   return list
 end
 
----Calls `f` with each value of a list in the workers, and returns the list of first results, with `n`.
+---Calls `f` with each value of a list in the workers, and returns the list of first results, with `n`. Raises one error
+---that lists the failures, with the tasks that failed in `err.tasks` and the other results in `err.results`.
 ---@param f function
 ---@param values table
 ---@return table
@@ -173,13 +175,7 @@ function Pool:map(f, values)
   elseif type(values) ~= "table" then
     options.fail("bad argument #2 to 'map' (table expected, got %s)", options.type(values))
   end
-  local count = values.n or #values
-  local tasks, results = {}, { n = count }
-  for i = 1, count do tasks[i] = raw.submit(self, f, values[i]) end
-  local failures = wait_for_all(tasks)
-  if #failures > 0 then error(failure.several(tasks, failures, core.where()), 0) end
-  for i = 1, count do results[i] = tasks[i].result end
-  return results
+  return map(self, f, values, values.n or #values, states[self].workers)
 end
 
 --- closing ---

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* See batch.h. */
+#include "bind/batch.h"
+
+#include <lauxlib.h>
+
+#include "bind/array.h"
+#include "bind/bytecode.h"
+#include "bind/code.h"
+#include "bind/modules.h"
+#include "bind/runner.h"
+#include "bind/task.h"
+#include "os/os.h"
+
+enum {
+  DEPTH = 8,              /* functions that are upvalues of functions */
+  DURATION = 10 * 1000000 /* nanoseconds after which a batch ends */
+};
+
+bool shmx_batch_takes(lua_State *L) {
+  int type = lua_type(L, -1);
+  return type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER || type == LUA_TSTRING;
+}
+
+/* --- main --- */
+
+static bool is_batchable(lua_State *L, int index, int depth);
+
+/* The upvalue on the top, of the function at `index`, is the same in every call. */
+static bool is_constant(lua_State *L, int index, int depth) {
+  if (shmx_batch_takes(L)) return true;
+  if (lua_isfunction(L, -1)) return lua_rawequal(L, -1, index) || is_batchable(L, lua_gettop(L), depth + 1);
+  if (!lua_istable(L, -1) || !shmx_modules_name(L, shmx_modules_refresh(L), lua_gettop(L))) return false;
+  lua_pop(L, 1);
+  return true;
+}
+
+static bool keeps_upvalues(lua_State *L, int index) {
+  bool known;
+  struct shmx_code *code = shmx_code_find(L, index);
+  if (!code) code = shmx_code_dump(L, index, &known);
+  return shmx_bytecode_keeps_upvalues(code->segment->data, code->segment->size);
+}
+
+static bool is_batchable(lua_State *L, int index, int depth) {
+  if (lua_iscfunction(L, index)) return true;
+  if (depth > DEPTH) return false;
+  luaL_checkstack(L, 8, NULL);
+  bool constant = true;
+  int i = 1;
+  for (; constant && lua_getupvalue(L, index, i); i++) {
+    constant = is_constant(L, index, depth);
+    lua_pop(L, 1);
+  }
+  return constant && (i == 1 || keeps_upvalues(L, index));
+}
+
+static int batch_is_batchable(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_pushboolean(L, is_batchable(L, 1, 0));
+  return 1;
+}
+
+static int batch_take(lua_State *L) {
+  enum { TASK = 1, RESULTS = 2, FIRST = 3, COUNT = 4 };
+  struct shmx_task *task = shmx_task_check(L, TASK);
+  luaL_checktype(L, RESULTS, LUA_TTABLE);
+  lua_Integer first = luaL_checkinteger(L, FIRST), count = -1;
+  lua_settop(L, FIRST);
+  int values = task->status == SHMX_TASK_DONE ? shmx_task_push_results(L, TASK) : 0;
+  if (values > 0) count = lua_tointeger(L, COUNT);
+  if (count < 0 || count > values - 1) return luaL_error(L, "the result of a batch makes no sense");
+  for (lua_Integer i = 0; i < count; i++) {
+    lua_pushvalue(L, COUNT + 1 + (int)i);
+    lua_rawseti(L, RESULTS, first + i);
+  }
+  int extra = values - 1 - (int)count; /* how it ended */
+  lua_pushinteger(L, count);
+  lua_insert(L, -extra - 1);
+  return 1 + extra;
+}
+
+/* --- workers --- */
+
+enum { HANDLER = 1, FUNCTION = 2, ELEMENTS = 3 }; /* on the stack; results take the place of elements */
+
+/* The message handler, whose upvalue the traceback becomes. */
+static int keep_traceback(lua_State *L) {
+  luaL_traceback(L, L, NULL, 1);
+  lua_replace(L, lua_upvalueindex(1));
+  return 1;
+}
+
+/* The element has failed with the error on the top: pushes how, the value and the traceback in its place. */
+static void push_failure(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
+  bool refused = lua_isstring(L, -1) && lua_rawequal(L, -1, -2);
+  lua_pop(L, 1);
+  lua_pushstring(L, refused ? "refused" : "failed");
+  lua_insert(L, -2);
+  shmx_runner_make_sendable(L);
+  lua_getupvalue(L, HANDLER, 1);
+}
+
+/* The result on the top is no scalar: pushes how and the value in its place. One that cannot be sent is the failure of its
+ * element, not of the batch. */
+static void push_value(lua_State *L) {
+  bool sendable = shmx_runner_try_to_send(L);
+  if (!sendable) lua_remove(L, -2); /* by what is wrong with it */
+  lua_pushstring(L, sendable ? "value" : "failed");
+  lua_insert(L, -2);
+}
+
+/* Calls the function with the element at `at`, where the result goes. False: the batch ends with what is on the top. */
+static bool run_element(lua_State *L, int at) {
+  lua_pushvalue(L, FUNCTION);
+  lua_pushvalue(L, at);
+  int status = lua_pcall(L, 1, 1, HANDLER);
+  if (status == LUA_OK && shmx_batch_takes(L)) {
+    lua_replace(L, at);
+    return true;
+  }
+  if (status != LUA_OK) push_failure(L);
+  else push_value(L);
+  return false;
+}
+
+static size_t size_of(lua_State *L, int at) { return lua_type(L, at) == LUA_TSTRING ? lua_rawlen(L, at) : 0; }
+
+static int batch_run(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_pushnil(L);
+  lua_pushcclosure(L, keep_traceback, 1);
+  lua_insert(L, HANDLER);
+  int last = lua_gettop(L), at = ELEMENTS;
+  luaL_checkstack(L, 8, NULL);
+  int64_t end = shmx_os_now_about() + DURATION;
+  size_t bytes = 0;
+  while (at <= last && run_element(L, at)) {
+    bytes += size_of(L, at++);
+    if (bytes >= SHMX_BATCH_BYTES || shmx_os_now_about() >= end) break;
+  }
+  int extra = lua_gettop(L) - last;
+  lua_pushinteger(L, at - ELEMENTS);
+  lua_replace(L, FUNCTION);
+  for (int i = 0; i < extra; i++) lua_copy(L, last + 1 + i, at + i);
+  lua_settop(L, at - 1 + extra);
+  return lua_gettop(L) - HANDLER;
+}
+
+static const luaL_Reg functions[] = {
+    {"run_batch", batch_run}, {"is_batchable", batch_is_batchable}, {"take_batch", batch_take}, {NULL, NULL}};
+
+void shmx_batch_open(lua_State *L) {
+  luaL_setfuncs(L, functions, 0);
+  lua_getfield(L, -1, "run_batch");
+  lua_setfield(L, LUA_REGISTRYINDEX, SHMX_BATCH_RUN);
+}
