@@ -47,8 +47,10 @@ local function work(pool)
   end
 end
 
-local function life(before)
+-- `begun`: called when there is a pool.
+local function life(before, begun)
   local pool = shmx.pool { workers = WORKERS }
+  if begun then begun() end
   local ok, message = pcall(function()
     work(pool)
     oracle.demand(oracle.verdicts(tasks), oracle.strength(pool, WORKERS))
@@ -73,8 +75,7 @@ end
 -- The script's next call says that the supervisor is dead; arrays stay; a new pool works, and leaves nothing.
 local function survive_supervisor()
   local kept, before = keep_one(), oracle.baseline()
-  arm()
-  local ok, message = pcall(life, before)
+  local ok, message = pcall(life, before, arm) -- with a pool open: without, a new supervisor takes the dead one's place
   assert(not ok, "nothing has noticed the death of the supervisor")
   assert(tostring(message):find("supervisor", 1, true), message)
   local old = shelf
