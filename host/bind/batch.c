@@ -13,8 +13,9 @@
 #include "os/os.h"
 
 enum {
-  DEPTH = 8,              /* functions that are upvalues of functions */
-  DURATION = 10 * 1000000 /* nanoseconds after which a batch ends */
+  DEPTH = 8,               /* functions that are upvalues of functions */
+  DURATION = 10 * 1000000, /* nanoseconds after which a batch ends */
+  LIST_MAX = 1 << 24
 };
 
 bool shmx_batch_takes(lua_State *L) {
@@ -62,23 +63,33 @@ static int batch_is_batchable(lua_State *L) {
   return 1;
 }
 
+/* new_list(n) -> {}, with room for n values: growing to it would cost more than filling it */
+static int batch_new_list(lua_State *L) {
+  lua_Integer n = luaL_checkinteger(L, 1);
+  lua_createtable(L, n > 0 && n < LIST_MAX ? (int)n : 0, 1);
+  return 1;
+}
+
 static int batch_take(lua_State *L) {
-  enum { TASK = 1, RESULTS = 2, FIRST = 3, COUNT = 4 };
+  enum { TASK = 1, RESULTS = 2, FIRST = 3, VALUES = 4 };
   struct shmx_task *task = shmx_task_check(L, TASK);
   luaL_checktype(L, RESULTS, LUA_TTABLE);
   lua_Integer first = luaL_checkinteger(L, FIRST), count = -1;
   lua_settop(L, FIRST);
-  int values = task->status == SHMX_TASK_DONE ? shmx_task_push_results(L, TASK) : 0;
-  if (values > 0) count = lua_tointeger(L, COUNT);
-  if (count < 0 || count > values - 1) return luaL_error(L, "the result of a batch makes no sense");
+  if (task->status == SHMX_TASK_DONE && task->results > 1) {
+    lua_getiuservalue(L, TASK, SHMX_TASK_RESULTS);
+    lua_rawgeti(L, VALUES, 1);
+    count = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  if (count < 0 || count > task->results - 1) return luaL_error(L, "the result of a batch makes no sense");
   for (lua_Integer i = 0; i < count; i++) {
-    lua_pushvalue(L, COUNT + 1 + (int)i);
+    lua_rawgeti(L, VALUES, 2 + i);
     lua_rawseti(L, RESULTS, first + i);
   }
-  int extra = values - 1 - (int)count; /* how it ended */
   lua_pushinteger(L, count);
-  lua_insert(L, -extra - 1);
-  return 1 + extra;
+  for (lua_Integer i = count + 2; i <= task->results; i++) lua_rawgeti(L, VALUES, i); /* how it ended */
+  return lua_gettop(L) - VALUES;
 }
 
 /* --- workers --- */
@@ -150,7 +161,8 @@ static int batch_run(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"run_batch", batch_run}, {"is_batchable", batch_is_batchable}, {"take_batch", batch_take}, {NULL, NULL}};
+    {"run_batch", batch_run}, {"is_batchable", batch_is_batchable}, {"take_batch", batch_take},
+                                     {"new_list", batch_new_list}, {NULL, NULL}};
 
 void shmx_batch_open(lua_State *L) {
   luaL_setfuncs(L, functions, 0);

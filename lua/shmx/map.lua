@@ -171,15 +171,17 @@ end
 ---@param workers integer of the pool
 ---@return table
 local function map(pool, f, values, count, workers)
+  local results = core.new_list(count)
+  results.n = count
   local self = setmetatable({
-    pool = pool, f = f, values = values, workers = workers, results = { n = count }, failures = {}, failed = {},
+    pool = pool, f = f, values = values, workers = workers, results = results, failures = {}, failed = {},
     left = { { first = 1, last = count } }, size = core.is_batchable(f) and 1 or nil, tasks = {}, ranges = {},
   }, Mapping)
-  if count == 0 then return self.results end
+  if count == 0 then return results end
   self:run()
-  if next(self.failures) == nil then return self.results end
+  if next(self.failures) == nil then return results end
   local tasks, failures = in_order(self.failed, count), in_order(self.failures, count)
-  error(failure.several(tasks, failures, core.where(), count, self.results), 0)
+  error(failure.several(tasks, failures, core.where(), count, results), 0)
 end
 
 return map
