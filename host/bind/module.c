@@ -68,28 +68,32 @@ const char *shmx_push_path(lua_State *L, const char *file) {
 
 /* --- what `require` finds --- */
 
-/* The modules that are written in Lua. */
+/* The modules that are written in Lua, compiled. A stock Lua finds their files by itself. */
+#include "bind/parts.inc" /* made by host/precompile.c */
 static const struct {
-  const char *name, *file;
-} parts[] = {{"shmx", "share/lua/5.4/shmx/init.lua"},
-             {"shmx.pool", "share/lua/5.4/shmx/pool.lua"},
-             {"shmx.failure", "share/lua/5.4/shmx/failure.lua"},
-             {"shmx.map", "share/lua/5.4/shmx/map.lua"},
-             {"shmx.options", "share/lua/5.4/shmx/options.lua"}};
+  const char *name;
+  const unsigned char *bytes;
+  size_t size;
+} parts[] = {{"shmx", part_init, sizeof part_init},
+             {"shmx.pool", part_pool, sizeof part_pool},
+             {"shmx.failure", part_failure, sizeof part_failure},
+             {"shmx.map", part_map, sizeof part_map},
+             {"shmx.options", part_options, sizeof part_options}};
 
+/* The loader of parts[i], which is its upvalue. */
 static int load_part(lua_State *L) {
-  const char *path = shmx_push_path(L, lua_tostring(L, lua_upvalueindex(1)));
-  if (luaL_loadfile(L, path) != LUA_OK) return lua_error(L);
+  lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
+  if (luaL_loadbufferx(L, (const char *)parts[i].bytes, parts[i].size, parts[i].name, "b") != LUA_OK)
+    return lua_error(L);
   lua_pushvalue(L, 1);
-  lua_pushstring(L, path);
-  lua_call(L, 2, 1);
+  lua_call(L, 1, 1);
   return 1;
 }
 
 void shmx_open_preload(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    lua_pushstring(L, parts[i].file);
+    lua_pushinteger(L, (lua_Integer)i);
     lua_pushcclosure(L, load_part, 1);
     lua_setfield(L, -2, parts[i].name);
   }

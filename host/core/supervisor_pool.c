@@ -57,8 +57,7 @@ int sup_pool_open(struct sup *s, const struct shmx_request *request, int fds[3])
   if (fds[2] >= 0) sup_progress_open(s, pool, request->progress, fds[2]);
   pool->next = s->pools;
   s->pools = pool;
-  sup_pool_tend(s, pool);
-  return 0;
+  return 0; /* main has its answer before its workers are started, when the pool is tended next */
 }
 
 void sup_pool_forget(struct sup *s, uint64_t id) {
@@ -283,17 +282,18 @@ static void unlink_peer(struct sup *s, struct sup_peer *peer) {
   *at = peer->next;
 }
 
-static void bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
+/* True when it has ended by itself and in no task. */
+static bool bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
   struct shmx_lane_shm *lane = &pool->map.lanes[peer->lane];
   bool failed = atomic_load(&lane->state) == SHMX_LANE_FAILED;
   bool starting = shmx_workers_is_starting(pool->workers, peer->lane) && atomic_load(&lane->state) != SHMX_LANE_READY;
-  kill(-peer->pid, SIGKILL);
-  shmx_os_kill_strangers(is_known, s);
   SHMX_FAULT("s8");
   sup_read_socket(s, peer);
   sup_read_ring(s, peer);
   sup_output_end(s, peer);
-  sup_progress_bury(pool, peer, judge(pool, peer));
+  uint32_t crashed = judge(pool, peer);
+  bool well = peer->status == 0 && crashed == 0;
+  sup_progress_bury(pool, peer, crashed);
   shmx_ledger_died(s->ledger, peer->id);
   if (!starting) shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_READY, s->now);
   shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_DIED, s->now);
@@ -311,6 +311,7 @@ static void bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
   atomic_store(&lane->state, SHMX_LANE_DEAD);
   atomic_fetch_add(&pool->map.shm->deaths, 1);
   free_peer(s, peer);
+  return well;
 }
 
 void sup_pool_read_to_end(struct sup *s, uint32_t id) {
@@ -335,17 +336,28 @@ void sup_kill_all(struct sup *s) {
 
 /* --- tending --- */
 
+static bool is_dead(const struct sup_pool *pool, uint32_t lane) {
+  return pool->by_lane[lane] && pool->by_lane[lane]->dead;
+}
+
+/* What the dead have started goes with them. */
+static void kill_what_is_left(struct sup *s, struct sup_pool *pool) {
+  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+    if (is_dead(pool, lane)) kill(-pool->by_lane[lane]->pid, SIGKILL);
+  shmx_os_kill_strangers(is_known, s);
+}
+
 /* A death may have swallowed a wake-up: main's, or one that the dead worker was to pass on, whose receiver then counts as
- * searching though it sleeps. */
+ * searching though it sleeps. A worker that has ended because there is nothing to do any more has swallowed none. */
 static void bury_the_dead(struct sup *s, struct sup_pool *pool) {
-  bool died = false;
-  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
-    struct sup_peer *peer = pool->by_lane[lane];
-    if (!peer || !peer->dead) continue;
-    bury(s, pool, peer);
-    died = true;
-  }
-  if (!died) return;
+  uint32_t dead = 0, well = 0;
+  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) dead += is_dead(pool, lane);
+  if (dead == 0) return;
+  kill_what_is_left(s, pool);
+  bool over = atomic_load(&pool->map.shm->wish) == SHMX_WISH_CLOSE && !shmx_board_has_work(&pool->map);
+  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+    if (is_dead(pool, lane)) well += bury(s, pool, pool->by_lane[lane]);
+  if (over && well == dead) return;
   shmx_board_wake_all(&pool->map);
   shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
 }
