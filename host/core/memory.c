@@ -17,7 +17,7 @@
 #include "core/fault.h"
 #include "core/memory_private.h"
 
-enum { PROMPT_BYTES = 2 << 20 };
+enum { PROMPT_BYTES = 4 << 20 };
 
 struct shmx_memory *shmx_memory_here(void) {
   static struct shmx_memory *here;

@@ -16,6 +16,7 @@
 enum {
   LARGE = 4 << 20,       /* from here on a segment has a chunk of its own */
   SMALL_FIRST = 1 << 20, /* the first chunk for small segments; the next ones double */
+  SMALL_ASKED = 16 << 20, /* before one of this size is made, the supervisor is asked for what is free */
   SMALL_LAST = 16 << 20
 };
 
@@ -222,8 +223,13 @@ int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, struct shmx_bl
     if (memory->link && !find_warm(memory, size)) ask_for_freed(memory, size);
     return get_large(memory, size, out);
   }
+  /* What we have handed over comes back while the next segments are filled, if there is room for these: asking for it
+   * each time would take longer than to fill one. */
+  int r = -EDQUOT;
   *out = shmx_heap_alloc(&memory->heap, size);
   if (*out) return 0;
+  if (!memory->small || memory->next_small < SMALL_ASKED) r = get_small(memory, size, out);
+  if (r != -EDQUOT) return r;
   if (memory->link) ask_for_freed(memory, size);
   return get_small(memory, size, out);
 }
