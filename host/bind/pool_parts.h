@@ -25,6 +25,7 @@ struct lua_pool {
   struct shmx_cargo outgoing;      /* of the message that is being submitted */
   struct shmx_cargo *cargoes;      /* of the tasks on the board, by ticket: what they need until they have ended */
   uint32_t tickets;                /* higher ones have never been used */
+  uint32_t submits;                /* calls of submit so far */
   struct shmx_cargo configuration; /* what it brings with it must live as long as workers may start */
   bool packing;                    /* the packet is in use: what runs meanwhile must not submit */
   bool closing;                    /* its workers have been told to end */

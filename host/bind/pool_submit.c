@@ -17,6 +17,8 @@
 #include "bind/pool_parts.h"
 #include "bind/task.h"
 
+enum { KEEP_UP_EVERY = 64, KEEP_UP_FROM = 512 }; /* submits; tasks on the board */
+
 static const struct shmx_pack_names argument_names = {"argument", 1};
 
 /* Encodes a function and its arguments into the packet, and moves what it refers to into the cargo; in a protected call:
@@ -178,11 +180,19 @@ static void check_can_submit(lua_State *L, const struct lua_pool *pool) {
     shmx_error(L, "a task cannot be submitted while another is: in __shmx_pack, a finalizer or a hook");
 }
 
+/* Now and then the ends are taken in that have come meanwhile: their slots are used again while caches have them. */
+static void keep_up(lua_State *L, struct lua_pool *pool) {
+  if (++pool->submits % KEEP_UP_EVERY == 0 && shmx_pool_in_flight(pool->core) >= KEEP_UP_FROM)
+    shmx_luapool_take_in(L, 1, pool);
+}
+
 int shmx_luapool_submit(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
   int count = lua_gettop(L) - 1;
   if (lua_type(L, FUNCTION) != LUA_TFUNCTION)
     return shmx_error(L, "bad argument #1 to 'submit' (function expected, got %s)", luaL_typename(L, FUNCTION));
+  check_can_submit(L, pool);
+  keep_up(L, pool);
   check_can_submit(L, pool);
   const struct shmx_plain *plain = shmx_plain_find(L, &pool->plains);
   if (plain) shmx_plain_push_name(L, &pool->plains, plain);
