@@ -3,11 +3,13 @@
  * The interactive mode: lines are read until they make a complete statement, which is run.
  *
  * On a terminal libedit reads the lines, with editing and a history in memory; anything else is read as it comes, with
- * the same prompts. A line is first tried as an expression ("return " before it). While a statement is read, its text
+ * the same prompts. The library is loaded here and not linked, because it and what it needs would cost every script a
+ * part of its start; without it lines are read as they come. A line is first tried as an expression ("return " before it). While a statement is read, its text
  * so far is at stack index 1; the compiler says whether more is needed by an error "near <eof>".
  */
 #include "repl.h"
 
+#include <dlfcn.h>
 #include <editline/readline.h>
 #include <lauxlib.h>
 #include <locale.h>
@@ -29,12 +31,30 @@ static struct {
   locale_t locale; /* the user's, for the characters that are typed; the script's stays as it was */
 } input;
 
+/* What we use of libedit. */
+static struct {
+  __typeof__(readline) *read;
+  __typeof__(add_history) *remember;
+} edit;
+
+/* The library's own file name differs between distributions. */
+static bool edit_load(void) {
+  void *library = dlopen("libedit.so.2", RTLD_NOW);
+  if (!library) library = dlopen("libedit.so.0", RTLD_NOW);
+  if (!library) return false;
+  edit.read = (__typeof__(edit.read))dlsym(library, "readline");
+  edit.remember = (__typeof__(edit.remember))dlsym(library, "add_history");
+  const char **name = dlsym(library, "rl_readline_name");
+  int *catch_signals = dlsym(library, "rl_catch_signals");
+  if (!edit.read || !edit.remember || !name || !catch_signals) return false;
+  *name = "shmx-lua";
+  *catch_signals = 1; /* give the terminal its modes back when Ctrl-C at the prompt ends the process */
+  return true;
+}
+
 static void input_open(void) {
-  input.editing = isatty(STDIN_FILENO);
-  if (!input.editing) return;
-  input.locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
-  rl_readline_name = "shmx-lua";
-  rl_catch_signals = 1; /* give the terminal its modes back when Ctrl-C at the prompt ends the process */
+  input.editing = isatty(STDIN_FILENO) && edit_load();
+  if (input.editing) input.locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
 }
 
 static void input_close(void) {
@@ -48,7 +68,7 @@ static void input_close(void) {
 static const char *input_edit(const char *prompt, size_t *length) {
   free(input.line);
   locale_t before = uselocale(input.locale); /* 0 changes nothing */
-  input.line = readline(prompt);
+  input.line = edit.read(prompt);
   uselocale(before);
   *length = input.line != NULL ? strlen(input.line) : 0;
   return input.line;
@@ -65,7 +85,7 @@ static const char *input_read(const char *prompt, size_t *length) {
 }
 
 static void input_remember(const char *text) {
-  if (input.editing && *text != '\0') add_history(text);
+  if (input.editing && *text != '\0') edit.remember(text);
 }
 
 /* Pushes the prompt: the global of that name, or the usual one. */
