@@ -100,6 +100,12 @@ static void clear_lane(struct shmx_lane_shm *lane, const struct sup_peer *peer) 
 
 static int by_number(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
+/* How many workers may search at a time. Main wants a core for itself: it brings the tasks. */
+static uint32_t choose_searchers(void) {
+  uint32_t cpus = shmx_os_cpus();
+  return cpus > 1 ? cpus - 1 : 1;
+}
+
 /* In the child: becomes a worker. */
 static _Noreturn void live(struct sup *s, struct sup_pool *pool, struct sup_peer *peer, int socket, int output) {
   int keep[] = {socket, s->bell, s->main_bell};
@@ -115,7 +121,7 @@ static _Noreturn void live(struct sup *s, struct sup_pool *pool, struct sup_peer
                                     .lane = peer->lane,
                                     .peer = peer->id,
                                     .charge = peer->charge,
-                                    .searchers = shmx_os_cpus(),
+                                    .searchers = choose_searchers(),
                                     .socket = socket,
                                     .supervisor_bell = s->bell,
                                     .main_bell = s->main_bell};
