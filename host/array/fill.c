@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Filling: with one value, by the size of an element alone; and with an arithmetic sequence. */
+#include <math.h>
 #include <string.h>
 
 #include "array/kernel.h"
@@ -70,6 +71,31 @@ void shmx_kernel_range_float(enum shmx_dtype dtype, void *data, int64_t count, d
     range_f32(data, count, first, step);
   } else {
     range_f64(data, count, first, step);
+  }
+}
+
+/* The values with the numbers base, base + 1, ... of the `count` from first to last. Where the distance is too small for
+ * a double, the index is divided instead. */
+static void linspace_block(double *out, int64_t n, int64_t base, int64_t count, double first, double last) {
+  double delta = last - first, parts = (double)(count > 1 ? count - 1 : 1), step = delta / parts;
+  for (int64_t i = 0; i < n; i++) {
+    double index = (double)(base + i);
+    out[i] = first + (step != 0 ? index * step : index / parts * delta);
+  }
+  if (base + n == count && count > 1) out[n - 1] = last;
+}
+
+void shmx_kernel_linspace(enum shmx_dtype dtype, void *data, int64_t count, double first, double last) {
+  double block[RANGE_BLOCK];
+  struct shmx_view from = {.data = block, .dtype = SHMX_F64, .ndim = 1, .strides = {sizeof(double)}};
+  struct shmx_view to = {.dtype = dtype, .ndim = 1, .strides = {shmx_dtype_size(dtype)}};
+  for (int64_t base = 0; base < count; base += RANGE_BLOCK) {
+    int64_t n = count - base < RANGE_BLOCK ? count - base : RANGE_BLOCK;
+    linspace_block(block, n, base, count, first, last);
+    for (int64_t i = 0; i < n && shmx_dtype_is_integer(dtype); i++) block[i] = floor(block[i]);
+    from.shape[0] = to.shape[0] = n;
+    to.data = (char *)data + base * to.strides[0];
+    shmx_kernel_copy(&to, &from);
   }
 }
 

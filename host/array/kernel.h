@@ -26,6 +26,10 @@ void shmx_kernel_fill(const struct shmx_view *view, const void *element);
 void shmx_kernel_range_integer(enum shmx_dtype dtype, void *data, int64_t count, int64_t first, int64_t step);
 void shmx_kernel_range_float(enum shmx_dtype dtype, void *data, int64_t count, double first, double step);
 
+/* Sets `count` contiguous elements to values with equal distances from `first` to `last`, both included: computed in
+ * double, and converted as shmx_kernel_copy does, but integers are rounded down. */
+void shmx_kernel_linspace(enum shmx_dtype dtype, void *data, int64_t count, double first, double last);
+
 /* Copies between views of one shape that do not overlap. Integers are cut to the width of the target; floats lose their
  * fraction and are clamped to its range (NaN becomes 0); everything but 0 is true. */
 void shmx_kernel_copy(const struct shmx_view *to, const struct shmx_view *from);

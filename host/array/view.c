@@ -37,26 +37,15 @@ int64_t shmx_view_count(const struct shmx_view *view) {
 
 int64_t shmx_view_nbytes(const struct shmx_view *view) { return shmx_view_count(view) * shmx_dtype_size(view->dtype); }
 
-/* True when the elements in index order are all the same distance apart, which is stored. Dimensions of one element do
- * not matter, and nothing does when there are no elements. */
-static bool find_unit(const struct shmx_view *view, int64_t *unit) {
-  int64_t expected = 0;
-  bool known = false;
-  *unit = shmx_dtype_size(view->dtype);
+bool shmx_view_is_contiguous(const struct shmx_view *view) {
+  int64_t unit = shmx_dtype_size(view->dtype);
   if (shmx_view_count(view) == 0) return true;
   for (int d = view->ndim - 1; d >= 0; d--) {
-    if (view->shape[d] == 1) continue;
-    if (known && view->strides[d] != expected) return false;
-    if (!known) *unit = view->strides[d];
-    known = true;
-    expected = view->strides[d] * view->shape[d];
+    if (view->shape[d] == 1) continue; /* then its stride does not matter */
+    if (view->strides[d] != unit) return false;
+    unit *= view->shape[d];
   }
   return true;
-}
-
-bool shmx_view_is_contiguous(const struct shmx_view *view) {
-  int64_t unit;
-  return find_unit(view, &unit) && unit == shmx_dtype_size(view->dtype);
 }
 
 void shmx_view_drop(struct shmx_view *view, int axis, int64_t position) {
@@ -73,16 +62,41 @@ void shmx_view_slice(struct shmx_view *view, int axis, int64_t first, int64_t co
   view->shape[axis] = count;
 }
 
+/* Gives the dimensions of `new` the strides with which they walk the elements of `old` in index order. Runs of old
+ * dimensions that follow each other without a gap are one to this; a new dimension must not reach over the end of a run.
+ * Both have the same number of elements, at least one. */
+static int walk_alike(struct shmx_view *new, const struct shmx_view *old) {
+  int n = new->ndim - 1;
+  for (int d = old->ndim - 1; d >= 0; d--) {
+    int64_t unit = old->strides[d], left = old->shape[d];
+    if (left == 1) continue;
+    for (; d > 0 && (old->shape[d - 1] == 1 || old->strides[d - 1] == unit * left); d--) left *= old->shape[d - 1];
+    while (left > 1) {
+      if (left % new->shape[n] != 0) return -ENOTSUP;
+      new->strides[n] = unit;
+      unit *= new->shape[n];
+      left /= new->shape[n--];
+    }
+  }
+  return 0;
+}
+
 int shmx_view_reshape(struct shmx_view *view, int ndim, const int64_t *shape) {
   struct shmx_view new;
-  int64_t unit;
   if (shmx_view_init(&new, view->dtype, ndim, shape) != 0) return -EINVAL;
   if (shmx_view_count(&new) != shmx_view_count(view)) return -EINVAL;
-  if (!find_unit(view, &unit)) return -ENOTSUP;
-  if (set_dense(&new, unit) != 0) return -EINVAL;
+  if (shmx_view_count(view) > 0 && walk_alike(&new, view) != 0) return -ENOTSUP;
   new.data = view->data;
   *view = new;
   return 0;
+}
+
+void shmx_view_permute(struct shmx_view *view, const int *axes) {
+  struct shmx_view old = *view;
+  for (int d = 0; d < view->ndim; d++) {
+    view->shape[d] = old.shape[axes[d]];
+    view->strides[d] = old.strides[axes[d]];
+  }
 }
 
 /* Adds the bytes that one dimension reaches below and above the first element. */

@@ -49,6 +49,9 @@ void shmx_view_slice(struct shmx_view *view, int axis, int64_t first, int64_t co
  * without a copy. On failure the view is unchanged. */
 int shmx_view_reshape(struct shmx_view *view, int ndim, const int64_t *shape);
 
+/* Puts the dimensions into another order: dimension d becomes what axes[d] was. Each axis occurs once. */
+void shmx_view_permute(struct shmx_view *view, const int *axes);
+
 /* Whether a view from an untrusted source satisfies the rules above and touches only [base, base + size). */
 bool shmx_view_within(const struct shmx_view *view, const void *base, uint64_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmx.from: arrays from nested tables and from strings.
+ * shmx.from and shmx.frombytes: arrays from nested tables and from strings.
  *
  * A table is walked once to find the dtype, unless it is given, and once to store. Each walk checks the form of the
  * table anew and follows no metamethods: finalizers that run in between may change it.
@@ -112,20 +112,41 @@ static int from_table(lua_State *L, bool dtype_given, enum shmx_dtype dtype) {
   return 1;
 }
 
-/* The bytes of a string as they are; as bool, everything but 0 is true. */
+/* Pushes an array of that shape with the bytes of the string at index 1 as they are; as bool, all but 0 is true. */
+static int copy_bytes(lua_State *L, const struct shmx_view *shape) {
+  void *data = shmx_array_new(L, shape, 0)->view.data;
+  size_t length = lua_rawlen(L, 1);
+  if (length > 0) memcpy(data, lua_tostring(L, 1), length);
+  return 1;
+}
+
 static int from_string(lua_State *L, enum shmx_dtype dtype) {
-  size_t length;
-  const char *bytes = lua_tolstring(L, 1, &length);
   struct shmx_view view;
-  int64_t size = shmx_dtype_size(dtype), count = (int64_t)length / size;
-  if ((int64_t)length % size != 0) {
+  int64_t length = (int64_t)lua_rawlen(L, 1), size = shmx_dtype_size(dtype), count = length / size;
+  if (length % size != 0) {
     return shmx_array_bad_argument(L, 1, "%I bytes are not a multiple of the %d of one %s", (LUAI_UACINT)length,
                                    (int)size, shmx_dtype_name(dtype));
   }
   shmx_view_init(&view, dtype, 1, &count);
-  void *data = shmx_array_new(L, &view, 0)->view.data;
-  if (length > 0) memcpy(data, bytes, length);
-  return 1;
+  return copy_bytes(L, &view);
+}
+
+/* shmx.frombytes(string, dtype [, shape]): what a:tobytes() returned. */
+static int array_frombytes(lua_State *L) {
+  struct shmx_view view;
+  shmx_array_check_end(L, 3);
+  lua_settop(L, 3);
+  if (lua_type(L, 1) != LUA_TSTRING) {
+    return shmx_array_bad_argument(L, 1, "a string is expected, got %s", shmx_array_describe(L, 1));
+  }
+  enum shmx_dtype dtype = shmx_array_check_dtype(L, 2);
+  if (lua_isnil(L, 3)) return from_string(L, dtype);
+  shmx_array_check_shape(L, 3, dtype, &view);
+  if (shmx_view_nbytes(&view) != (int64_t)lua_rawlen(L, 1)) {
+    return shmx_array_bad_argument(L, 1, "the shape takes %I bytes, the string has %I",
+                                   (LUAI_UACINT)shmx_view_nbytes(&view), (LUAI_UACINT)lua_rawlen(L, 1));
+  }
+  return copy_bytes(L, &view);
 }
 
 static int array_from(lua_State *L) {
@@ -139,4 +160,4 @@ static int array_from(lua_State *L) {
   return shmx_array_bad_argument(L, 1, "a table or a string is expected, got %s", shmx_array_describe(L, 1));
 }
 
-const luaL_Reg shmx_array_from_constructors[] = {{"from", array_from}, {NULL, NULL}};
+const luaL_Reg shmx_array_from_constructors[] = {{"from", array_from}, {"frombytes", array_frombytes}, {NULL, NULL}};

@@ -86,6 +86,18 @@ int64_t shmx_array_check_position(lua_State *L, int index, const struct shmx_vie
   return position;
 }
 
+int shmx_array_check_axis(lua_State *L, int index, int arg, int ndim) {
+  lua_Integer axis = 0;
+  if (!shmx_array_to_integer(L, index, &axis)) {
+    shmx_array_bad_argument(L, arg, "an axis must be an integer, not %s", shmx_array_describe(L, index));
+  }
+  if (axis == 0 || axis < -ndim || axis > ndim) {
+    shmx_array_bad_argument(L, arg, "axis %I is out of range for an array of %d dimension%s", (LUAI_UACINT)axis, ndim,
+                            ndim == 1 ? "" : "s");
+  }
+  return (int)(axis > 0 ? axis - 1 : ndim + axis);
+}
+
 static const char *article(enum shmx_dtype dtype) { return strchr("if", shmx_dtype_name(dtype)[0]) ? "an" : "a"; }
 
 static int bad_element(lua_State *L, const struct shmx_view *view, const int64_t *position, int value) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The constructors array, empty, full and range, and the reading of dtypes and shapes for everybody. */
+/* The constructors array, empty, full, range and linspace, and the reading of dtypes and shapes for everybody. */
 #include <errno.h>
 #include <math.h>
 
@@ -58,7 +58,7 @@ void shmx_array_check_shape(lua_State *L, int arg, enum shmx_dtype dtype, struct
 }
 
 /* Refuses what nobody reads: an option that is not known is better an error than ignored. */
-static void check_end(lua_State *L, int last) {
+void shmx_array_check_end(lua_State *L, int last) {
   if (lua_gettop(L) > last && !lua_isnil(L, last + 1)) {
     shmx_array_bad_argument(L, last + 1, "nothing is expected here, got %s", shmx_array_describe(L, last + 1));
   }
@@ -66,7 +66,7 @@ static void check_end(lua_State *L, int last) {
 
 static int make(lua_State *L, unsigned flags) {
   struct shmx_view view;
-  check_end(L, 2);
+  shmx_array_check_end(L, 2);
   enum shmx_dtype dtype = shmx_array_check_dtype(L, 1);
   shmx_array_check_shape(L, 2, dtype, &view);
   shmx_array_new(L, &view, flags);
@@ -80,7 +80,7 @@ static int array_empty(lua_State *L) { return make(L, 0); }
 static int array_full(lua_State *L) {
   struct shmx_view view;
   uint64_t element;
-  check_end(L, 3);
+  shmx_array_check_end(L, 3);
   enum shmx_dtype dtype = shmx_array_check_dtype(L, 1);
   shmx_array_check_shape(L, 2, dtype, &view);
   lua_settop(L, 3);
@@ -155,7 +155,7 @@ static int range_of_floats(lua_State *L, enum shmx_dtype dtype) {
 }
 
 static int array_range(lua_State *L) {
-  check_end(L, 4);
+  shmx_array_check_end(L, 4);
   enum shmx_dtype dtype = shmx_array_check_dtype(L, 1);
   lua_settop(L, 4);
   if (lua_isnil(L, 4)) {
@@ -166,5 +166,40 @@ static int array_range(lua_State *L) {
   return shmx_dtype_is_integer(dtype) ? range_of_integers(L, dtype) : range_of_floats(L, dtype);
 }
 
-const luaL_Reg shmx_array_constructors[] = {
-    {"array", array_array}, {"empty", array_empty}, {"full", array_full}, {"range", array_range}, {NULL, NULL}};
+/* Refuses an end of a linspace that the integer dtype cannot hold when it is rounded down. A negative number is none of
+ * u64 here, since what lies between the ends are numbers and not patterns of 64 bits. */
+static void check_end_of_linspace(lua_State *L, int arg, enum shmx_dtype dtype, lua_Number x) {
+  uint64_t element;
+  if (dtype == SHMX_U64 && floor(x) < 0) {
+    shmx_array_bad_argument(L, arg, "%f is negative, which a u64 cannot be", x);
+  }
+  lua_pushnumber(L, floor(x));
+  if (!shmx_element_store(L, -1, dtype, &element)) {
+    shmx_array_bad_argument(L, arg, "%s", shmx_element_problem(L, -1, dtype));
+  }
+  lua_pop(L, 1);
+}
+
+/* shmx.linspace(dtype, first, last, count) */
+static int array_linspace(lua_State *L) {
+  struct shmx_view view;
+  shmx_array_check_end(L, 4);
+  enum shmx_dtype dtype = shmx_array_check_dtype(L, 1);
+  lua_settop(L, 4);
+  if (dtype == SHMX_BOOL) return shmx_array_bad_argument(L, 1, "a linspace has numbers, not booleans");
+  lua_Number first = check_finite(L, 2), last = check_finite(L, 3);
+  if (!isfinite(last - first)) return shmx_array_bad_argument(L, 3, "the distance to the first is not finite");
+  lua_Integer count = check_integer(L, 4);
+  if (shmx_view_init(&view, dtype, 1, &(int64_t){count}) != 0) {
+    return shmx_array_bad_argument(L, 4, "a number of elements is expected, got %I", (LUAI_UACINT)count);
+  }
+  if (shmx_dtype_is_integer(dtype)) {
+    check_end_of_linspace(L, 2, dtype, first);
+    check_end_of_linspace(L, 3, dtype, last);
+  }
+  shmx_kernel_linspace(dtype, shmx_array_new(L, &view, 0)->view.data, count, first, last);
+  return 1;
+}
+
+const luaL_Reg shmx_array_constructors[] = {{"array", array_array}, {"empty", array_empty},       {"full", array_full},
+                                            {"range", array_range}, {"linspace", array_linspace}, {NULL, NULL}};

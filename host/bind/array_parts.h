@@ -31,6 +31,9 @@ static inline bool shmx_array_to_integer(lua_State *L, int index, lua_Integer *o
 enum shmx_dtype shmx_array_check_dtype(lua_State *L, int arg);
 void shmx_array_check_shape(lua_State *L, int arg, enum shmx_dtype dtype, struct shmx_view *view);
 
+/* Refuses an argument after number `last`: one that nobody reads is better an error than ignored (array_make.c). */
+void shmx_array_check_end(lua_State *L, int last);
+
 /* Pushes a new array with a segment of its own, whose elements are zero or, with flags 0, undefined. */
 struct shmx_array *shmx_array_new(lua_State *L, const struct shmx_view *shape, unsigned flags);
 
@@ -46,6 +49,10 @@ void shmx_array_close(struct shmx_array *array);
  * Negative ones count from the end. */
 int64_t shmx_array_check_position(lua_State *L, int index, const struct shmx_view *view, int axis);
 
+/* Turns the value at `index`, which came with argument `arg`, into a 0-based axis of an array of `ndim` dimensions;
+ * raises if there is none. Negative ones count from the end. */
+int shmx_array_check_axis(lua_State *L, int index, int arg, int ndim);
+
 /* Pushes a place as people write it: "3", or "(2, 3)"; `position` is 0-based. */
 const char *shmx_array_push_place(lua_State *L, const int64_t *position, int ndim);
 
@@ -60,7 +67,7 @@ extern const luaL_Reg shmx_array_constructors[];      /* array_make.c */
 extern const luaL_Reg shmx_array_from_constructors[]; /* array_from.c */
 extern const luaL_Reg shmx_array_index_methods[];     /* array_index.c: get, set */
 extern const luaL_Reg shmx_array_bulk_methods[];      /* array_bulk.c: fill, copy, astype, sum, min, max */
-extern const luaL_Reg shmx_array_view_methods[];      /* array_view.c: view, reshape */
+extern const luaL_Reg shmx_array_view_methods[];      /* array_view.c: view, reshape, transpose */
 extern const luaL_Reg shmx_array_text_methods[];      /* array_text.c: totable, tobytes */
 
 /* Metamethods; __index and __newindex have the table of methods as their first upvalue instead of a name. */

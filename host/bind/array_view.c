@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Other views of the same segment: view and reshape. */
+/* Other views of the same segment: view, reshape and transpose. */
 #include <errno.h>
 
 #include "bind/array_parts.h"
@@ -68,24 +68,61 @@ static int array_view(lua_State *L) {
   return 1;
 }
 
-/* Puts several sizes into a table, as if they had been given so. */
-static void gather_sizes(lua_State *L) {
-  int given = lua_gettop(L) - 1;
-  if (given == 1) return;
-  lua_createtable(L, given, 0);
+/* Puts the integers from argument 2 on into a table, or copies the one table there: the result is at index 2, and not
+ * the user's. */
+static int gather(lua_State *L) {
+  bool listed = lua_type(L, 2) == LUA_TTABLE;
+  lua_Unsigned given = listed ? lua_rawlen(L, 2) : (lua_Unsigned)lua_gettop(L) - 1;
+  if (given < 1 || given > SHMX_MAX_NDIM) {
+    shmx_array_bad_argument(L, 2, "1 to %d integers are expected, got %I", SHMX_MAX_NDIM, (LUAI_UACINT)given);
+  }
+  lua_createtable(L, SHMX_MAX_NDIM, 0);
+  for (int i = 1; i <= (int)given; i++) {
+    if (listed) lua_rawgeti(L, 2, i);
+    if (!listed) lua_pushvalue(L, 1 + i);
+    lua_rawseti(L, -2, i);
+  }
   lua_insert(L, 2);
-  for (int i = given; i > 0; i--) lua_rawseti(L, 2, i);
+  lua_settop(L, 2);
+  return (int)given;
+}
+
+/* Sets `size` to that at place `i` of the table at index 2, if it is a positive integer. */
+static bool known_size(lua_State *L, int i, lua_Integer *size) {
+  lua_rawgeti(L, 2, i);
+  bool known = shmx_array_to_integer(L, -1, size) && *size > 0;
+  lua_pop(L, 1);
+  return known;
+}
+
+/* One size of the table at index 2 may be -1: what is left for it of `count` elements. Anything else that is wrong
+ * with the sizes is found afterwards. */
+static void infer_size(lua_State *L, int given, int64_t count) {
+  int64_t others = 1;
+  int place = 0;
+  for (int i = 1; i <= given; i++) {
+    lua_Integer size = 0;
+    if (known_size(L, i, &size)) {
+      if (__builtin_mul_overflow(others, size, &others)) return;
+    } else if (size != -1 || place != 0) {
+      return;
+    } else {
+      place = i;
+    }
+  }
+  if (place == 0 || count % others != 0) return;
+  lua_pushinteger(L, count / others);
+  lua_rawseti(L, 2, place);
 }
 
 /* a:reshape(n1, n2, ...) or a:reshape{n1, n2, ...}. */
 static int array_reshape(lua_State *L) {
   struct shmx_view shape;
-  enum shmx_dtype dtype = shmx_array_check(L, 1)->view.dtype;
-  gather_sizes(L);
-  shmx_array_check_shape(L, 2, dtype, &shape);
-  struct shmx_view *view = &shmx_array_share(L, 1)->view;
-  int64_t count = shmx_view_count(view);
-  switch (shmx_view_reshape(view, shape.ndim, shape.shape)) {
+  struct shmx_view view = shmx_array_check(L, 1)->view;
+  int64_t count = shmx_view_count(&view);
+  infer_size(L, gather(L), count);
+  shmx_array_check_shape(L, 2, view.dtype, &shape);
+  switch (shmx_view_reshape(&shmx_array_share(L, 1)->view, shape.ndim, shape.shape)) {
   case 0: return 1;
   case -ENOTSUP:
     return luaL_error(L, "an array with gaps cannot be reshaped without a copy; use a:copy():reshape(...)");
@@ -95,4 +132,34 @@ static int array_reshape(lua_State *L) {
   }
 }
 
-const luaL_Reg shmx_array_view_methods[] = {{"view", array_view}, {"reshape", array_reshape}, {NULL, NULL}};
+/* Reads the axes in the table at index 2 as a permutation of 0..ndim-1. */
+static void check_axes(lua_State *L, int given, int ndim, int *axes) {
+  unsigned seen = 0;
+  if (given != ndim) {
+    shmx_array_bad_argument(L, 2, "the array has %d dimension%s, got %d ax%cs", ndim, ndim == 1 ? "" : "s", given,
+                            given == 1 ? 'i' : 'e');
+  }
+  for (int d = 0; d < ndim; d++) {
+    lua_rawgeti(L, 2, d + 1);
+    axes[d] = shmx_array_check_axis(L, -1, 2, ndim);
+    if (seen & 1U << axes[d]) shmx_array_bad_argument(L, 2, "axis %d comes twice", axes[d] + 1);
+    seen |= 1U << axes[d];
+    lua_pop(L, 1);
+  }
+}
+
+/* a:transpose() turns the order of the dimensions around; a:transpose(2, 1, 3) says which comes where. */
+static int array_transpose(lua_State *L) {
+  int axes[SHMX_MAX_NDIM];
+  int ndim = shmx_array_check(L, 1)->view.ndim;
+  if (lua_isnoneornil(L, 2)) {
+    for (int d = 0; d < ndim; d++) axes[d] = ndim - 1 - d;
+  } else {
+    check_axes(L, gather(L), ndim, axes);
+  }
+  shmx_view_permute(&shmx_array_share(L, 1)->view, axes);
+  return 1;
+}
+
+const luaL_Reg shmx_array_view_methods[] = {
+    {"view", array_view}, {"reshape", array_reshape}, {"transpose", array_transpose}, {NULL, NULL}};

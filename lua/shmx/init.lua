@@ -30,6 +30,7 @@ core.on_failure(failure.new)
 ---@field max fun(self: shmx.Array): number|boolean
 ---@field view fun(self: shmx.Array, ...: integer|integer[]|nil): shmx.Array  {first, last, step} for each dimension
 ---@field reshape fun(self: shmx.Array, ...: integer): shmx.Array
+---@field transpose fun(self: shmx.Array, ...: integer): shmx.Array          turns the dimensions around, or orders them
 ---@field totable fun(self: shmx.Array): table
 ---@field tobytes fun(self: shmx.Array): string
 ---@field close fun(self: shmx.Array)                                       lets go of the memory at once
@@ -49,6 +50,8 @@ core.on_failure(failure.new)
 ---@field empty fun(dtype: shmx.dtype, shape: integer|integer[]): shmx.Array  with whatever is there
 ---@field full fun(dtype: shmx.dtype, shape: integer|integer[], value: number|boolean): shmx.Array
 ---@field range fun(dtype: shmx.dtype, first: number, last: number, step?: number): shmx.Array  last included
+---@field linspace fun(dtype: shmx.dtype, first: number, last: number, count: integer): shmx.Array  both included
+---@field frombytes fun(bytes: string, dtype: shmx.dtype, shape?: integer|integer[]): shmx.Array
 ---@field from fun(values: table|string, dtype?: shmx.dtype): shmx.Array
 ---@field task fun(f: function|table, ...): shmx.Task
 ---@field pool fun(options?: shmx.PoolOptions): shmx.Pool
@@ -57,7 +60,9 @@ core.on_failure(failure.new)
 ---@field cpus fun(): integer   that this process may use
 local shmx = { version = core.version }
 
-for _, name in ipairs { "array", "empty", "full", "range", "from", "task", "clock", "pid", "cpus" } do
+for _, name in ipairs {
+  "array", "empty", "full", "range", "linspace", "from", "frombytes", "task", "clock", "pid", "cpus",
+} do
   shmx[name] = core[name]
 end
 shmx.pool = require("shmx.pool").open

@@ -91,7 +91,17 @@ static void test_view_reshape(void) {
   r = v;
   shmx_view_slice(&r, 1, 0, 3, 1);
   CHECK(shmx_view_reshape(&r, 1, (int64_t[]){12}) == -ENOTSUP && r.ndim == 2);
-  CHECK(shmx_view_reshape(&r, 2, (int64_t[]){4, 3}) == -ENOTSUP);
+  CHECK(shmx_view_reshape(&r, 3, (int64_t[]){2, 2, 3}) == 0 && r.strides[0] == 24 && r.strides[1] == 12);
+  CHECK(shmx_view_reshape(&r, 2, (int64_t[]){2, 6}) == -ENOTSUP);
+}
+
+static void test_view_permute(void) {
+  struct shmx_view v = make(SHMX_U8, 3, (int64_t[]){2, 3, 4}), r = v;
+  shmx_view_permute(&r, (int[]){2, 0, 1});
+  CHECK(r.shape[0] == 4 && r.shape[1] == 2 && r.shape[2] == 3 && r.data == v.data);
+  CHECK(r.strides[0] == 1 && r.strides[1] == 12 && r.strides[2] == 4 && !shmx_view_is_contiguous(&r));
+  CHECK(shmx_view_reshape(&r, 2, (int64_t[]){4, 6}) == 0 && r.strides[0] == 1 && r.strides[1] == 4);
+  CHECK(shmx_view_reshape(&r, 1, (int64_t[]){24}) == -ENOTSUP);
 }
 
 /* A 4 x 4 view of i32 at the start of `bytes`, for the next two tests to spoil. */
@@ -317,6 +327,7 @@ int main(int argc, char **argv) {
       {"view_sizes_that_overflow_are_refused", test_view_sizes_that_overflow_are_refused},
       {"view_parts", test_view_parts},
       {"view_reshape", test_view_reshape},
+      {"view_permute", test_view_permute},
       {"view_from_elsewhere_must_stay_inside", test_view_from_elsewhere_must_stay_inside},
       {"view_from_elsewhere_must_make_sense", test_view_from_elsewhere_must_make_sense},
       {"loop_merges_and_visits_each_element_once", test_loop_merges_and_visits_each_element_once},

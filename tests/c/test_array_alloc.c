@@ -99,6 +99,8 @@ static const char *const scripts[] = {
     "local a = shmx.range('i64', 1, 9) for i, v in ipairs(a) do a[i] = v * 2 end return a:fill(3)",
     "local a = shmx.range('u8', 1, 99) return a:copy(), a:astype('f64'), a:min(), a:max()",
     "local a = shmx.array('u8', {9, 9}) return a:view(1), a:view({2, -1, 2}, 3), a:reshape(3, 27), a:reshape{81}",
+    "local a = shmx.array('u8', {2, 3}) return a:transpose(), a:transpose(-1, 1), a:reshape{-1, 2}, a:transpose(1, 1)",
+    "return shmx.linspace('i8', 1, 9, 3), shmx.frombytes('abcdefgh', 'u16', {2, 2}), shmx.linspace('u8', 0, 999, 2)",
     "local a = shmx.range('f32', 1, 5000) return a:totable(), a:tobytes(), a:reshape(50, 100):totable()",
     "return tostring(shmx.range('u64', 1, 5000)), tostring(shmx.full('f32', {9, 9, 9}, 0.1))",
     "local a = shmx.array('u8', {2, 3}) return a.dtype, a.shape, a.strides, a.ndim, a.size, a.nbytes, a.segment",
