@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bind/api.h"
 #include "bind/array.h"
 #include "bind/batch.h"
 #include "bind/pool.h"
@@ -296,5 +297,6 @@ __attribute__((visibility("default"))) int luaopen_shmx_core(lua_State *L) {
   shmx_task_open(L);
   shmx_pool_open_type(L);
   shmx_batch_open(L);
+  shmx_api_open(L);
   return 1;
 }

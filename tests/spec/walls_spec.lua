@@ -9,7 +9,7 @@ local may_include = {
   os = { os = true },
   core = { os = true, core = true },
   array = { array = true },
-  bind = { os = true, core = true, array = true, bind = true },
+  bind = { os = true, core = true, array = true, bind = true, shmx = true },
   command = { os = true, core = true, array = true, bind = true, command = true }, -- the files of host/ itself
   include = { shmx = true },
 }

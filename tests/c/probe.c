@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A task module for tests/spec/native_spec.lua, which builds it outside the tree: it calls every function of
+ * <shmx/shmx.h>.
+ */
+#include <shmx/shmx.h>
+
+/* squares(n) -> f64 array: 1, 4, 9, ... */
+static int squares(lua_State *L) {
+  struct shmx_array_view a;
+  int64_t n = luaL_checkinteger(L, 1);
+  shmx_new_array(L, SHMX_DTYPE_F64, 1, &n, 0, &a);
+  for (int64_t i = 0; i < n; i++) ((double *)a.data)[i] = (double)((i + 1) * (i + 1));
+  return 1;
+}
+
+static void push_list(lua_State *L, const int64_t *values, int count) {
+  lua_createtable(L, count, 0);
+  for (int i = 0; i < count; i++) {
+    lua_pushinteger(L, values[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
+static void set_field(lua_State *L, const char *name, lua_Integer value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static int push_view(lua_State *L, const struct shmx_array_view *a) {
+  lua_newtable(L);
+  lua_pushstring(L, shmx_dtype_text(L, a->dtype));
+  lua_setfield(L, -2, "dtype");
+  set_field(L, "count", a->count);
+  set_field(L, "bytes", a->bytes);
+  set_field(L, "flags", a->flags);
+  push_list(L, a->shape, a->ndim);
+  lua_setfield(L, -2, "shape");
+  push_list(L, a->strides, a->ndim);
+  lua_setfield(L, -2, "strides");
+  return 1;
+}
+
+/* view(value) -> table; nil if it is no open array */
+static int view(lua_State *L) {
+  struct shmx_array_view a;
+  if (shmx_to_array(L, 1, &a)) return push_view(L, &a);
+  lua_pushnil(L);
+  return 1;
+}
+
+/* check(a, dtype, ndim, flags) -> table */
+static int check(lua_State *L) {
+  struct shmx_array_view a;
+  int dtype = lua_isnoneornil(L, 2) ? SHMX_ANY : shmx_check_dtype(L, 2);
+  shmx_check_array(L, 1, dtype, (int)luaL_optinteger(L, 3, SHMX_ANY), (unsigned)luaL_optinteger(L, 4, 0), &a);
+  return push_view(L, &a);
+}
+
+/* new(number of a dtype, sizes...) -> array of zeros */
+static int make(lua_State *L) {
+  struct shmx_array_view a;
+  int64_t shape[16];
+  int ndim = lua_gettop(L) - 1;
+  for (int i = 0; i < ndim; i++) shape[i] = luaL_checkinteger(L, i + 2);
+  shmx_new_array(L, (int)luaL_checkinteger(L, 1), ndim, shape, SHMX_ZEROED, &a);
+  return 1;
+}
+
+#ifdef PROBE_MISSING
+int there_is_no_such_function(void);
+#else
+static int there_is_no_such_function(void) { return 0; }
+#endif
+
+SHMX_MODULE(probe) {
+  static const luaL_Reg functions[] = {
+      {"squares", squares}, {"view", view}, {"check", check}, {"new", make}, {NULL, NULL}};
+  shmx_open(L);
+  luaL_newlib(L, functions);
+  set_field(L, "any", there_is_no_such_function());
+  return 1;
+}

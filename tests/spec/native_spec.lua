@@ -1,0 +1,228 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Task modules in C: built outside the tree against an installation, by CMake and by pkg-config, and run as tasks.
+
+local child = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/child.lua")
+local sources = debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/c/"
+
+local prefix -- where shmx is installed for these specs
+
+-- Runs a command of the shell in the folder of the specs: true, or what it printed.
+local function shell(command, ...)
+  local line = ("cd '%s' && ( %s ) >log 2>&1"):format(child.path("."), command:format(...))
+  return os.execute(line) and true or child.read("log")
+end
+
+local function must(command, ...)
+  local done = shell(command, ...)
+  if done ~= true then error(done, 2) end
+end
+
+-- Builds probe.c as `name`.so with pkg-config.
+local function compile(name, options)
+  must("cc -Wall -Wextra -Werror -shared -fPIC %s $(PKG_CONFIG_PATH=%s/lib/pkgconfig pkg-config --cflags shmx) "
+    .. "-o %s.so probe.c", options or "", prefix, name)
+end
+
+setup(function()
+  child.open()
+  prefix = child.path("prefix")
+  must("cmake --install '%s' --prefix '%s'", child.root, prefix)
+  local probe <close> = assert(io.open(sources .. "probe.c"))
+  child.write("probe.c", probe:read("a"))
+  compile "probe"
+end)
+teardown(child.close)
+
+local installed = {}
+local stock = {
+  program = child.stock,
+  environment = "LUA_CPATH='./?.so;%s/lib/lua/5.4/?.so;;' "
+    .. "LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua;;'",
+}
+
+setup(function()
+  installed.program = prefix .. "/bin/shmx-lua"
+  stock.environment = stock.environment:gsub("%%s", prefix)
+end)
+
+local head = [[
+local shmx = require "shmx"
+local probe = require "probe"
+]]
+
+local function output(code, given)
+  local run = child.run(code, given or installed)
+  assert.are.equal("", run.err)
+  return run.out
+end
+
+local function failure(code, given)
+  local run = child.run(code, given or installed)
+  assert.are.equal(1, run.status)
+  return run.err
+end
+
+local as_task = head .. [[
+  local function make(n)
+    local a = probe.squares(n)
+    return a, a.segment.id, shmx.pid()
+  end
+  local pool <close> = shmx.pool { workers = 1 }
+  local a, segment, pid = pool:submit(make, 1000000):get()
+  print(#a, a.dtype, a[1000000], segment == a.segment.id, pid ~= shmx.pid())
+  print(pool:submit(probe.squares, 3):get())]]
+local result = "1000000\tf64\t1000000000000.0\ttrue\ttrue\nf64[3] {1.0, 4.0, 9.0}\n"
+
+describe("a C module outside the tree", function()
+  it("is built by pkg-config and returns an array from a task, not copied", function()
+    assert.are.equal(result, output(as_task))
+  end)
+
+  it("is built by CMake", function()
+    must("mkdir -p project")
+    child.write("project/CMakeLists.txt", [[
+      cmake_minimum_required(VERSION 3.24)
+      project(outside LANGUAGES C)
+      find_package(shmx 0.1 REQUIRED)
+      shmx_add_task_module(probe ../probe.c)
+      install(TARGETS probe DESTINATION ${shmx_MODULE_DIR})]])
+    must("cmake -S project -B project/build -DCMAKE_PREFIX_PATH='%s' && cmake --build project/build", prefix)
+    must("cmake --install project/build --prefix tree")
+    assert.are.equal(result, output(as_task, {
+      program = installed.program, environment = "LUA_CPATH='tree/lib/lua/5.4/?.so'" }))
+  end)
+
+  it("works in a stock Lua", function()
+    assert.are.equal(result, output(as_task, stock))
+  end)
+
+  it("loads shmx when the script has not", function()
+    assert.are.equal("true\ttrue\n", output([[
+      local shmx = package.loaded.shmx
+      print(require "probe".squares(2)[2] == 4.0, package.loaded.shmx ~= shmx)]]))
+  end)
+
+  it("moves with the installation", function()
+    must "cp -r prefix moved && PKG_CONFIG_PATH=moved/lib/pkgconfig pkg-config --cflags shmx | grep -q moved/"
+    assert.are.equal(result, output(as_task, { program = child.path "moved/bin/shmx-lua" }))
+  end)
+end)
+
+describe("the header", function()
+  local use = [[
+    #include <shmx/shmx.h>
+    static int f(lua_State *L) {
+      struct shmx_array_view a;
+      shmx_check_array(L, 1, SHMX_ANY, SHMX_ANY, SHMX_CONTIGUOUS | SHMX_WRITABLE, &a);
+      shmx_new_array(L, shmx_check_dtype(L, 2), a.ndim, a.shape, SHMX_ZEROED, &a);
+      lua_pushstring(L, shmx_dtype_text(L, a.dtype));
+      return shmx_to_array(L, -2, &a);
+    }
+    SHMX_MODULE(used) {
+      shmx_open(L);
+      lua_pushcfunction(L, f);
+      return 1;
+    }]]
+  local warnings = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
+
+  for language, standards in pairs { c = { "c99", "c11", "c17" }, ["c++"] = { "c++11", "c++17", "c++20" } } do
+    it("is clean " .. language, function()
+      child.write("used.c", use)
+      for _, standard in ipairs(standards) do
+        must("cc -x %s -std=%s %s $(PKG_CONFIG_PATH=prefix/lib/pkgconfig pkg-config --cflags shmx) -fPIC -c -o used.o "
+          .. "used.c", language, standard, warnings)
+      end
+    end)
+  end
+
+  it("makes modules of several files, in C++ too", function()
+    child.write("used.c", use)
+    child.write("more.c", '#include <shmx/shmx.h>\nextern "C" int more(lua_State *L);\n'
+      .. "int more(lua_State *L) { struct shmx_array_view a; return shmx_to_array(L, 1, &a); }")
+    must("cc -x c++ -shared -fPIC $(PKG_CONFIG_PATH=prefix/lib/pkgconfig pkg-config --cflags shmx) -o used.so used.c "
+      .. "more.c && test 1 = $(nm used.so | grep -c shmx_api_here)")
+    assert.are.equal("f32\n", output 'print(require "used"(require "shmx".array("u8", 2), "f32"))')
+  end)
+end)
+
+describe("a C module", function()
+  it("sees dtype, shape, strides and flags of an array, and nothing in other values", function()
+    assert.are.equal([[
+i16	6	2	3	{3, 2}	{4, 2}
+u64	2	8	2	{2}	{-16}
+nil	nil	nil
+]], output(head .. [[
+      local function show(view)
+        local text = {}
+        for i, list in ipairs { view.shape, view.strides } do text[i] = "{" .. table.concat(list, ", ") .. "}" end
+        print(view.dtype, view.count, view.bytes, view.flags, text[1], text[2])
+      end
+      show(probe.view(shmx.array("i16", { 3, 2 })))
+      show(probe.view(shmx.range("u64", 1, 4):view { -1, 1, -2 }))
+      local closed = shmx.array("u8", 1)
+      closed:close()
+      print(probe.view {}, probe.view(closed), probe.view(io.stdout))]]))
+  end)
+
+  it("is told at the script's line what is wrong with an argument", function()
+    for call, message in pairs {
+      ["probe.check(1)"] = "shmx.array expected, got number",
+      ["probe.check(closed)"] = "array is closed",
+      ["probe.check(a, 'f32')"] = "an array of f32 expected, got one of u8",
+      ["probe.check(a, nil, 1)"] = "an array of 1 dimensions expected, got 2",
+      ["probe.check(a:view({}, 1), nil, nil, 1)"] =
+        "a contiguous array expected, got a view with gaps; give a copy of it %(a:copy%(%)%)",
+    } do
+      assert.matches("script.lua:6: bad argument #1 to 'check' %(" .. message .. "%)",
+        failure(head .. "local closed = shmx.array('u8', 1)\nclosed:close()\n"
+          .. "local a = shmx.array('u8', { 2, 2 })\n" .. call))
+    end
+    assert.matches('script.lua:3: bad argument #2 to \'check\' %(unknown dtype "f16"; the dtypes are i8 u8 .* bool%)',
+      failure(head .. "probe.check(shmx.array('u8', 1), 'f16')"))
+  end)
+
+  it("cannot make an array that cannot be", function()
+    for call, message in pairs {
+      ["probe.new(11, 1)"] = "there is no dtype 11",
+      ["probe.new(-1, 1)"] = "there is no dtype %-1",
+      ["probe.new(0)"] = "1 to 8 dimensions, none of them negative",
+      ["probe.new(0, 1, 1, 1, 1, 1, 1, 1, 1, 1)"] = "1 to 8 dimensions, none of them negative",
+      ["probe.new(0, 2, -1)"] = "1 to 8 dimensions, none of them negative",
+      ["probe.new(9, math.maxinteger)"] = "more elements than there can be",
+    } do
+      assert.matches("script.lua:3: cannot make an array: " .. message, failure(head .. call))
+    end
+    assert.matches("script.lua:3: cannot allocate 4611686018427387904 bytes", failure(head .. "probe.new(0, 1 << 62)"))
+  end)
+
+  it("makes arrays of every shape, zeroed when asked for", function()
+    assert.are.equal("f32[2, 3] {{0.0, 0.0, 0.0}, {0.0, 0.0, 0.0}}\nbool[0] {}\n", output(head .. [[
+      do local warm <close> = shmx.full("f32", { 2, 3 }, 1) end
+      print(probe.new(8, 2, 3))
+      print(probe.new(10, 0))]]))
+  end)
+
+  it("of another version of the interface is refused: file, wanted and found", function()
+    for name, wanted in pairs { SHMX_ABI = "2.%d+", SHMX_ABI_REVISION = "1.2" } do
+      must("mkdir -p %s/shmx && sed 's/define %s  *[0-9]*$/define %s 2/' prefix/include/shmx/shmx.h >%s/shmx/shmx.h",
+        name, name, name, name)
+      compile(name .. "/probe", "-I" .. name)
+      local message = "script.lua:1: %./" .. name .. "/probe.so wants version " .. wanted .. " of shmx's interface for "
+        .. "C modules, but shmx %d+.%d+.%d+ has version 1.%d+; compile the module"
+      local given = { environment = ("LUA_CPATH='./%s/?.so'"):format(name), program = installed.program }
+      assert.matches(message, failure('require "probe"', given))
+      assert.matches("task .* failed in worker 1: " .. message, failure([[
+        local function load() return require "probe" end local pool <close> = require "shmx".pool { workers = 1 }
+        pool:submit(load):get()]], given))
+    end
+  end)
+
+  it("with a missing symbol is refused: file and symbol", function()
+    must "mkdir -p missing"
+    compile("missing/probe", "-DPROBE_MISSING")
+    assert.matches("error loading module 'probe' from file 'missing/probe.so':\n\t[^\n]*missing/probe.so: "
+      .. "undefined symbol: there_is_no_such_function", failure('require "probe"', {
+        program = installed.program, environment = "LUA_CPATH='missing/?.so'" }))
+  end)
+end)
