@@ -21,6 +21,7 @@
 #include "bind/pool.h"
 #include "bind/process.h"
 #include "bind/runner.h"
+#include "bind/survey.h"
 #include "bind/task.h"
 #include "core/host.h"
 #include "core/terminal.h"
@@ -79,7 +80,8 @@ static const struct {
              {"shmx.pool", part_pool, sizeof part_pool},
              {"shmx.failure", part_failure, sizeof part_failure},
              {"shmx.map", part_map, sizeof part_map},
-             {"shmx.options", part_options, sizeof part_options}};
+             {"shmx.options", part_options, sizeof part_options},
+             {"shmx.seeing", part_seeing, sizeof part_seeing}};
 
 /* The loader of parts[i], which is its upvalue. */
 static int load_part(lua_State *L) {
@@ -298,5 +300,6 @@ __attribute__((visibility("default"))) int luaopen_shmx_core(lua_State *L) {
   shmx_pool_open_type(L);
   shmx_batch_open(L);
   shmx_api_open(L);
+  shmx_survey_register(L);
   return 1;
 }

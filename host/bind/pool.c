@@ -380,6 +380,7 @@ static const luaL_Reg methods[] = {{"submit", shmx_luapool_submit},
                                    {"in_flight", pool_in_flight},
                                    {"is_open", pool_is_open},
                                    {"worker", pool_worker},
+                                   {"tally", shmx_luapool_tally},
                                    {"release", pool_release},
                                    {"check", pool_check},
                                    {NULL, NULL}};

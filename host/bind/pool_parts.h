@@ -12,6 +12,7 @@
 
 #include "bind/codec.h"
 #include "bind/plain.h"
+#include "bind/pool_stats.h"
 #include "core/pool.h"
 
 /* A pool's values: its tasks on the board, by ticket + 1, and its plain functions. */
@@ -27,6 +28,7 @@ struct lua_pool {
   uint32_t tickets;                /* higher ones have never been used */
   uint32_t submits;                /* calls of submit so far */
   struct shmx_cargo configuration; /* what it brings with it must live as long as workers may start */
+  struct shmx_tally tally;         /* of the tasks that have ended */
   bool packing;                    /* the packet is in use: what runs meanwhile must not submit */
   bool closing;                    /* its workers have been told to end */
 };

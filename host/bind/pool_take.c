@@ -99,6 +99,12 @@ static int decode_all(lua_State *L, struct shmx_incoming *message, int *status) 
   return lua_gettop(L) - base;
 }
 
+/* Segments remember the task that brought them. */
+static void note_maker(const struct shmx_task *task, const struct shmx_incoming *message) {
+  for (uint32_t i = 0; i < message->nsegments; i++)
+    if (message->segments[i] && !message->segments[i]->own) message->segments[i]->task = (uint32_t)task->id;
+}
+
 static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
   if (outcome->error < 0) {
     shmx_incoming_close(&outcome->message);
@@ -106,6 +112,7 @@ static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
     fail(L, index, SHMX_TASK_FAILED, "failed", 1);
     return;
   }
+  note_maker(lua_touserdata(L, index), &outcome->message);
   int status = LUA_OK, count = decode_scalars(L, &outcome->message);
   if (count < 0) count = decode_all(L, &outcome->message, &status);
   shmx_incoming_close(&outcome->message);
@@ -176,8 +183,11 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
     lua_pushboolean(L, false);
     lua_rawseti(L, tasks, outcome.ticket + 1);       /* not nil: the table keeps its array part */
     shmx_cargo_drop(&pool->cargoes[outcome.ticket]); /* now: what runs from here on may use the ticket again */
-    if (shmx_task_test(L, -1)) take_end(L, pool->core, tasks + 1, &outcome);
-    else shmx_incoming_close(&outcome.message);
+    struct shmx_task *task = shmx_task_test(L, -1);
+    if (task) {
+      take_end(L, pool->core, tasks + 1, &outcome);
+      shmx_tally_add(&pool->tally, task, &outcome);
+    } else shmx_incoming_close(&outcome.message);
     lua_settop(L, tasks);
     count++;
   }

@@ -345,6 +345,11 @@ static int new_task(lua_State *L) {
 
 static const char *const status_names[] = {"waiting", "queued", "done", "failed", "crashed", "cancelled", "refused"};
 
+const char *shmx_task_status_name(int status) {
+  bool known = status >= 0 && (size_t)status < sizeof status_names / sizeof *status_names;
+  return known ? status_names[status] : NULL;
+}
+
 static const char *status_of(lua_State *L, const struct shmx_task *task) {
   return task->status == SHMX_TASK_QUEUED ? shmx_task_state_on_board(L, 1) : status_names[task->status];
 }

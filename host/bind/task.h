@@ -79,6 +79,9 @@ int shmx_task_push_kept(lua_State *L, int index);
 
 static inline bool shmx_task_has_ended(const struct shmx_task *task) { return task->status >= SHMX_TASK_DONE; }
 
+/* What `status` says of a task that has ended; NULL: there is no such status. */
+const char *shmx_task_status_name(int status);
+
 /* Pushes the results, which must be there, and returns how many. */
 int shmx_task_push_results(lua_State *L, int index);
 

@@ -51,6 +51,11 @@ uint32_t *shmx_pool_map_results(const struct shmx_pool_map *map, uint32_t lane) 
   return (uint32_t *)(void *)bytes + (uint64_t)lane * map->layout.slots;
 }
 
+void shmx_domain_raise_peak(struct shmx_domain_shm *domain, uint64_t bytes) {
+  uint64_t peak = atomic_load_explicit(&domain->peak, memory_order_relaxed);
+  while (bytes > peak && !atomic_compare_exchange_weak(&domain->peak, &peak, bytes)) continue;
+}
+
 uint64_t shmx_domain_charged(struct shmx_domain_shm *domain) {
   uint64_t sum = 0;
   for (unsigned i = 0; i < SHMX_CHARGES; i++) sum += atomic_load_explicit(&domain->charged[i], memory_order_relaxed);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/bell.h"
+#include "core/histogram.h"
 #include "core/message.h"
 #include "core/ring.h"
 
@@ -21,7 +22,7 @@ enum {
   SHMX_MESSAGES = 2048,    /* records in a control ring */
   SHMX_NOTES = 1024,       /* records in a note ring */
   SHMX_SLOTS = 65536,      /* on a board */
-  SHMX_SLOT_ARGS = 128,    /* bytes of a small message of arguments */
+  SHMX_SLOT_ARGS = 120,    /* bytes of a small message of arguments */
   SHMX_SLOT_RESULT = 96,   /* bytes of a small message of results */
   SHMX_SLOT_NAME = 32,     /* bytes of a task's name as progress shows it, with its terminator */
   SHMX_CHARGES = 4096,     /* processes that can have memory charged at one time */
@@ -58,6 +59,7 @@ struct shmx_domain_shm {
   _Atomic uint64_t budget;                /* main: bytes that all processes together may have in chunks */
   _Atomic uint64_t segments;              /* supervisor: live in the ledger, after each pass */
   _Atomic uint64_t segment_bytes;         /* the same: bytes in them */
+  _Atomic uint64_t peak;                  /* everybody: the most bytes that were charged at one time */
   _Atomic uint64_t oldest_waiter;         /* supervisor: number of the oldest task that waits for memory, or was told to
                                       * take it and has not yet; 0: there is none */
   _Atomic uint32_t trim;                  /* supervisor: counts its requests that warm memory be given back */
@@ -93,6 +95,8 @@ struct shmx_slot_shm {
   uint32_t task;        /* main: the task's number, for names and traces */
   uint32_t verdict;     /* supervisor, before CRASHED: wait status; worker, before DONE: enum shmx_result */
   uint64_t nanoseconds; /* worker, before DONE: how long the task ran */
+  uint64_t waited; /* main, before QUEUED: when that was (shmx_os_now), or 0: it is not measured; worker, before DONE:
+                           how many nanoseconds the task waited, or 0 */
   _Alignas(8) char args[SHMX_SLOT_ARGS];
   _Alignas(8) char result[SHMX_SLOT_RESULT];
 };
@@ -108,16 +112,17 @@ enum shmx_lane_state { SHMX_LANE_EMPTY = 0, SHMX_LANE_STARTING, SHMX_LANE_READY,
 
 struct shmx_lane_shm {
   struct shmx_process_shm process;
-  struct shmx_ring_shm results; /* worker -> main: numbers of slots */
-  _Atomic uint32_t peer;        /* supervisor, before the worker exists */
-  _Atomic uint32_t pid;         /* the same */
-  _Atomic uint32_t number;      /* the same: the worker's place in the pool, from 1 */
-  _Atomic uint32_t state;       /* enum shmx_lane_state; worker: READY, FAILED; supervisor: the others */
-  _Atomic uint32_t charge;      /* supervisor: its index in the domain's `charged` */
-  _Atomic uint64_t ended;       /* worker: tasks it has ended */
-  _Atomic uint32_t failed;      /* worker: of these, with an error */
-  _Atomic uint32_t last_slot;   /* worker: of the task that ended last */
-  char text[SHMX_LANE_TEXT];    /* worker, before FAILED: why it could not start */
+  struct shmx_ring_shm results;    /* worker -> main: numbers of slots */
+  _Atomic uint32_t peer;           /* supervisor, before the worker exists */
+  _Atomic uint32_t pid;            /* the same */
+  _Atomic uint32_t number;         /* the same: the worker's place in the pool, from 1 */
+  _Atomic uint32_t state;          /* enum shmx_lane_state; worker: READY, FAILED; supervisor: the others */
+  _Atomic uint32_t charge;         /* supervisor: its index in the domain's `charged` */
+  _Atomic uint64_t ended;          /* worker: tasks it has ended */
+  _Atomic uint32_t failed;         /* worker: of these, with an error */
+  _Atomic uint32_t last_slot;      /* worker: of the task that ended last */
+  char text[SHMX_LANE_TEXT];       /* worker, before FAILED: why it could not start */
+  struct shmx_histogram handovers; /* worker: from NOTIFY to TRANSFER COMPLETE; of all workers that the lane has had */
 };
 
 enum shmx_pool_state { SHMX_POOL_OPENING = 0, SHMX_POOL_OPEN, SHMX_POOL_BROKEN, SHMX_POOL_CLOSED };
@@ -152,6 +157,9 @@ struct shmx_pool_layout {
 
 /* False when the numbers are out of range. */
 bool shmx_pool_layout(uint32_t slots, uint32_t lanes, uint32_t config_size, struct shmx_pool_layout *out);
+
+/* So many bytes are charged: the peak may be higher than it was. */
+void shmx_domain_raise_peak(struct shmx_domain_shm *domain, uint64_t bytes);
 
 /* Bytes that all processes of the domain have charged. */
 uint64_t shmx_domain_charged(struct shmx_domain_shm *domain);

@@ -90,4 +90,17 @@ void shmx_ledger_stats(const struct shmx_ledger *ledger, struct shmx_ledger_stat
  * hold counted as SHMX_PEER_NONE. 0 for a segment that is not known. */
 size_t shmx_ledger_holders(const struct shmx_ledger *ledger, uint64_t segment, uint32_t *peers, size_t max);
 
+/* A segment that somebody keeps, and how far it is known: `chunk` 0 means that its maker has not been heard of yet. */
+struct shmx_ledger_view {
+  uint64_t segment, chunk, size;
+  uint32_t offset, task_holds;
+  bool in_transit;
+};
+struct shmx_share;
+typedef void shmx_ledger_visit(void *context, const struct shmx_ledger_view *view, const struct shmx_share *shares,
+                               uint32_t nshares);
+
+/* Calls `visit` for each segment that somebody keeps, or only for the one with this id (0: all). */
+void shmx_ledger_survey(const struct shmx_ledger *ledger, uint64_t segment, shmx_ledger_visit *visit, void *context);
+
 #endif

@@ -22,9 +22,11 @@ enum shmx_request_type {
   SHMX_REQ_OPEN,      /* main, with the pool's memory object, its working directory, and a terminal or what stands for
                        * one if progress is to be shown: open a pool */
   SHMX_REQ_FORGET,    /* main: pool `id` is closed and I have unmapped it */
+  SHMX_REQ_SURVEY,    /* process: tell me of segment `id`, or of all (0) */
   SHMX_REP_CHUNK,     /* supervisor, with a descriptor: chunk `id` of `size` bytes */
   SHMX_REP_NONE,      /* supervisor: no such chunk */
   SHMX_REP_HELLO,     /* supervisor, its first record, with its pidfd: here I am */
+  SHMX_REP_SURVEY,    /* supervisor, with a descriptor of `size` bytes unless there are none: see survey.h */
   SHMX_REP_OPENED     /* supervisor: the pool's workers are on their way; `error`: -errno instead */
 };
 

@@ -62,6 +62,18 @@ int shmx_memory_alloc(struct shmx_memory *memory, uint64_t size, unsigned flags,
 
 void shmx_memory_set_order(struct shmx_memory *memory, uint64_t order) { memory->order = order; }
 
+void shmx_memory_measure(struct shmx_memory *memory, struct shmx_histogram *handovers) {
+  memory->handovers = handovers;
+}
+
+struct shmx_link *shmx_memory_link(const struct shmx_memory *memory) {
+  return memory->link;
+}
+
+const struct shmx_segment *shmx_memory_find(const struct shmx_memory *memory, uint64_t id) {
+  return shmx_idmap_get(&memory->segments, id);
+}
+
 /* Sleeps until the supervisor has looked at our wish. False when it is refused. */
 static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   struct shmx_process_shm *self = memory->link->self;
@@ -191,7 +203,8 @@ static int make_room_for_handover(struct shmx_memory *memory) {
 /* An open handover keeps a reference until the supervisor has read the NOTIFY. */
 static void open_handover(struct shmx_memory *memory, struct shmx_segment *segment) {
   size_t last = (memory->open_first + memory->open_count++) & (memory->open_capacity - 1);
-  memory->open[last] = (struct shmx_open_handover){segment, memory->link->messages.index};
+  bool measured = memory->handovers && shmx_histogram_samples(memory->opened++);
+  memory->open[last] = (struct shmx_open_handover){segment, memory->link->messages.index, measured ? shmx_os_now() : 0};
   shmx_segment_retain(segment);
 }
 
@@ -215,6 +228,7 @@ bool shmx_memory_settle(struct shmx_memory *memory) {
     SHMX_FAULT("w9");
     memory->open_first = (memory->open_first + 1) & (memory->open_capacity - 1);
     memory->open_count--;
+    if (open->since) shmx_histogram_add(memory->handovers, (uint64_t)(shmx_os_now() - open->since));
     shmx_segment_release(open->segment);
     SHMX_FAULT("w10");
   }

@@ -22,6 +22,7 @@ struct shmx_chunk;
 struct shmx_block;
 struct shmx_link;
 struct shmx_note;
+struct shmx_histogram;
 
 /* A process's handle of a segment. Fields are read-only for users. */
 struct shmx_segment {
@@ -32,6 +33,7 @@ struct shmx_segment {
   struct shmx_chunk *chunk;
   uint32_t offset; /* in the chunk */
   uint32_t refs;   /* arrays, messages and open handovers of this process */
+  uint32_t task;   /* main: the number of the task that brought it, 0: none did, or it is not known */
   bool own;        /* made by this process */
   bool shared;     /* the supervisor knows it */
   bool lost;       /* the supervisor that knew it is gone: usable here, but it cannot be handed over any more */
@@ -113,6 +115,15 @@ uint64_t shmx_memory_budget(struct shmx_memory *memory);
 
 /* Worker: the number of the task that now runs (from 1). When memory is short the oldest task gets it first. */
 void shmx_memory_set_order(struct shmx_memory *memory, uint64_t order);
+
+/* The times of handovers, from NOTIFY to TRANSFER COMPLETE, are to be counted there; a sample of them if there are many. */
+void shmx_memory_measure(struct shmx_memory *memory, struct shmx_histogram *handovers);
+
+/* The line to the supervisor; NULL while this process works alone. */
+struct shmx_link *shmx_memory_link(const struct shmx_memory *memory);
+
+/* The shared segment with this id, if this process has a handle of it; else NULL. */
+const struct shmx_segment *shmx_memory_find(const struct shmx_memory *memory, uint64_t id);
 
 /* Segments of which this process has a handle with references. */
 uint64_t shmx_memory_live(const struct shmx_memory *memory);

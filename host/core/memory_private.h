@@ -13,6 +13,7 @@
 struct shmx_open_handover {
   struct shmx_segment *segment;
   uint64_t number; /* of the NOTIFY in the control ring */
+  int64_t since;   /* when that was written; 0: it is not measured */
 };
 
 struct shmx_memory {
@@ -25,6 +26,8 @@ struct shmx_memory {
   /* the handovers that are not acknowledged yet: a circular queue */
   struct shmx_open_handover *open;
   size_t open_first, open_count, open_capacity;
+  struct shmx_histogram *handovers; /* where their times are counted; NULL: nowhere */
+  uint64_t opened;                  /* handovers so far */
   /* warehouse.c */
   struct shmx_heap heap;
   struct shmx_chunk *small;  /* own chunks for many segments */

@@ -185,6 +185,7 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
   int r = shmx_envelope_write(pool->host->memory, message, shmx_memory_task_hold, shm->args, SHMX_SLOT_ARGS,
                               &shm->args_size, &slot->sent);
   shm->task = task;
+  shm->waited = shmx_histogram_samples(pool->published) ? (uint64_t)shmx_os_now() : 0;
   if (pool->shown) write_name(pool, *ticket, name);
   SHMX_FAULT("m1");
   if (r == 0 && !shmx_board_publish(&pool->map, *ticket, slot->generation)) r = -EAGAIN;
@@ -340,7 +341,7 @@ static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcom
   outcome->status = outcome->error = 0;
   outcome->worker = 0;
   outcome->attempt = shmx_word_attempt(word);
-  outcome->nanoseconds = 0;
+  outcome->nanoseconds = outcome->waited = 0;
   shmx_incoming_init(&outcome->message);
   if (lane < pool->map.layout.lanes)
     outcome->worker = atomic_load_explicit(&pool->map.lanes[lane].number, memory_order_relaxed);
@@ -348,6 +349,7 @@ static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcom
     outcome->end = SHMX_END_DONE;
     outcome->status = (int)shm->verdict;
     outcome->nanoseconds = shm->nanoseconds;
+    outcome->waited = shm->waited;
     read_result(pool, number, word, outcome);
   } else if (state == SHMX_CRASHED) {
     outcome->end = SHMX_END_CRASHED;
@@ -440,6 +442,8 @@ void shmx_pool_destroy(struct shmx_pool *pool) {
 bool shmx_pool_is_claimed(const struct shmx_pool *pool, uint32_t ticket) {
   return shmx_word_state(atomic_load(&pool->map.slots[ticket].state)) != SHMX_QUEUED;
 }
+
+const struct shmx_pool_map *shmx_pool_map_of(const struct shmx_pool *pool) { return &pool->map; }
 
 uint32_t shmx_pool_in_flight(const struct shmx_pool *pool) { return pool->in_flight; }
 

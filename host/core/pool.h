@@ -36,6 +36,7 @@ struct shmx_outcome {
   uint32_t worker;  /* its number, from 1; 0: none */
   uint32_t attempt; /* from 1 */
   uint64_t nanoseconds;
+  uint64_t waited; /* nanoseconds on the board before a worker had it; 0: it was not measured */
   struct shmx_incoming message; /* DONE; the caller closes it with shmx_incoming_close */
   char place[SHMX_SLOT_RESULT]; /* of the body when it is small: the outcome must not be moved */
 };
@@ -75,6 +76,9 @@ void shmx_pool_destroy(struct shmx_pool *pool);
 /* True when a worker has claimed the task, whose end has not been taken yet. */
 bool shmx_pool_is_claimed(const struct shmx_pool *pool, uint32_t ticket);
 uint32_t shmx_pool_in_flight(const struct shmx_pool *pool);
+
+/* The pool's mapping, to look at (pool_view.h). */
+const struct shmx_pool_map *shmx_pool_map_of(const struct shmx_pool *pool);
 
 /* The worker with this number (from 1): false when there is none now. */
 struct shmx_worker_info {

@@ -148,6 +148,9 @@ static void take_request(struct sup *s, struct sup_peer *peer, const struct shmx
   } else if (request->type == SHMX_REQ_FETCH && nfds == 0) {
     give_chunk(s, peer, request->id);
     return;
+  } else if (request->type == SHMX_REQ_SURVEY && nfds == 0) {
+    sup_survey(s, peer, request->id);
+    return;
   } else if (request->type == SHMX_REQ_FORGET && !peer->pool && nfds == 0) {
     sup_pool_forget(s, request->id);
     return;
@@ -160,6 +163,7 @@ static void take_request(struct sup *s, struct sup_peer *peer, const struct shmx
 static void refuse(struct sup_peer *main, const struct shmx_request *request) {
   struct shmx_request reply = {.type = SHMX_REP_NONE, .id = request->id, .error = -EPROTO};
   if (request->type == SHMX_REQ_OPEN) reply.type = SHMX_REP_OPENED;
+  else if (request->type == SHMX_REQ_SURVEY) reply.type = SHMX_REP_SURVEY;
   else if (request->type != SHMX_REQ_FETCH) return;
   shmx_os_send(main->socket, &reply, sizeof reply, NULL, 0, false);
 }

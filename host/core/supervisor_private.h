@@ -2,7 +2,7 @@
 /*
  * The supervisor's parts: supervisor.c has the loop, supervisor_peer.c the processes and what they say,
  * supervisor_memory.c who gets memory when it is short, supervisor_pool.c the pools and the life of their workers,
- * supervisor_progress.c the bars and what workers print.
+ * supervisor_progress.c the bars and what workers print, supervisor_survey.c what it tells of the ledger.
  */
 #ifndef SHMX_CORE_SUPERVISOR_PRIVATE_H
 #define SHMX_CORE_SUPERVISOR_PRIVATE_H
@@ -130,6 +130,11 @@ void sup_do_chores(struct sup *s);
 
 /* Tells the oldest task that waits for memory to take it, if there is enough, or that it waits in vain. */
 void sup_serve_memory(struct sup *s);
+
+/* --- supervisor_survey.c --- */
+
+/* Tells the peer of the segment, or of all (0). */
+void sup_survey(struct sup *s, struct sup_peer *peer, uint64_t segment);
 
 /* --- supervisor_pool.c --- */
 

@@ -46,7 +46,9 @@ static bool over_a_limit(struct shmx_memory *memory) {
   uint64_t used = link ? shmx_domain_charged(link->domain) : memory->charged;
   if (used > shmx_memory_budget(memory)) return true;
   uint64_t cap = cap_of(memory);
-  return cap != UINT64_MAX && shmx_pool_map_charged(link->pool, link->domain) > cap;
+  if (cap != UINT64_MAX && shmx_pool_map_charged(link->pool, link->domain) > cap) return true;
+  if (link) shmx_domain_raise_peak(link->domain, used);
+  return false;
 }
 
 /* An older task waits for memory: ours has to stand behind it. */

@@ -88,6 +88,7 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   write_result(w, slot, &result, &sent);
   w->free_since = shmx_os_now();
   slot->nanoseconds = (uint64_t)(w->free_since - begin);
+  if (slot->waited) slot->waited = (uint64_t)begin > slot->waited ? (uint64_t)begin - slot->waited : 1;
   if (!ok) atomic_fetch_add_explicit(&w->shm->failed, 1, memory_order_relaxed);
   commit(w, number, word, &sent);
   atomic_store_explicit(&w->shm->last_slot, number, memory_order_relaxed);
@@ -208,6 +209,7 @@ int shmx_worker_main(struct shmx_worker_setup *setup, const struct shmx_runner *
   w.memory = shmx_memory_here();
   if (!w.memory) return 1;
   shmx_memory_join(w.memory, &w.link);
+  shmx_memory_measure(w.memory, &w.shm->handovers);
   w.shm->text[0] = 0;
   if (start(&w) < 0) {
     announce(&w, SHMX_LANE_FAILED);

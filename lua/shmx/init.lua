@@ -42,6 +42,9 @@ core.on_failure(failure.new)
 ---@field id integer     never used again
 ---@field bytes integer
 ---@field chunk integer  the shared memory object that it is a part of
+---@field task integer?  the number of the task that brought it, as far as main knows
+---@field state "private"|"held"|"in transit"|"freed"|"lost"  private: never handed over; lost: its supervisor is gone
+---@field holders string[]  "main", "worker 2", "a task"; asked for each time
 
 ---@class shmx
 ---@field version string

@@ -7,6 +7,7 @@ local core = require "shmx.core"
 local options = require "shmx.options"
 local failure = require "shmx.failure"
 local map = require "shmx.map"
+local seeing = require "shmx.seeing"
 
 ---@class shmx.PoolOptions
 ---@field workers integer?         default: -w of the command, else the number of cores
@@ -33,6 +34,8 @@ local map = require "shmx.map"
 
 ---@class shmx.Pool
 ---@field workers shmx.Worker[]
+---@field stats fun(self: shmx.Pool): shmx.Stats
+---@field segments fun(self: shmx.Pool): shmx.SegmentInfo[]
 ---@field submit fun(self: shmx.Pool, f: function, ...): shmx.Task
 local Pool = {}
 
@@ -44,6 +47,7 @@ Pool.submit = raw.submit
 ---@field number integer
 ---@field pid integer
 ---@field state "starting"|"ready"
+---@field task shmx.Task?   that it runs now
 ---@field tasks_done integer
 local Worker = {}
 Worker.__index = Worker
@@ -206,17 +210,25 @@ end
 ---Kills the worker's process; the pool starts another in its place.
 function Worker:kill() core.kill(self.pid) end
 
-local function list_workers(pool)
+local function list_workers(pool, running)
   local list = {}
   if not raw.is_open(pool) then return list end
+  if not running then
+    local _
+    _, running = raw.tally(pool)
+  end
   for number = 1, states[pool].workers do
     local pid, state, done = raw.worker(pool, number)
     if pid then
-      list[#list + 1] = setmetatable({ number = number, pid = pid, state = state, tasks_done = done }, Worker)
+      local task = running[number] or nil
+      list[#list + 1] =
+        setmetatable({ number = number, pid = pid, state = state, task = task, tasks_done = done }, Worker)
     end
   end
   return list
 end
+
+seeing.add_to(Pool, list_workers)
 
 local meta = core.pool_type
 

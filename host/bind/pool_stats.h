@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a pool remembers of the tasks that have ended, for pool:stats(): how many of each status, how long they ran and
+ * waited. Counting costs a few nanoseconds and is always on.
+ */
+#ifndef SHMX_BIND_POOL_STATS_H
+#define SHMX_BIND_POOL_STATS_H
+
+#include <lua.h>
+
+#include "bind/task.h"
+#include "core/histogram.h"
+#include "core/pool.h"
+
+enum { SHMX_TALLY_STATUSES = 16 };
+
+struct shmx_tally {
+  uint64_t ended[SHMX_TALLY_STATUSES]; /* by enum shmx_task_status */
+  struct shmx_histogram run, wait;
+};
+
+/* A task has ended. */
+static inline void shmx_tally_add(struct shmx_tally *tally, const struct shmx_task *task,
+                                  const struct shmx_outcome *outcome) {
+  tally->ended[task->status % SHMX_TALLY_STATUSES]++;
+  if (outcome->nanoseconds) shmx_histogram_add(&tally->run, outcome->nanoseconds);
+  if (outcome->waited) shmx_histogram_add(&tally->wait, outcome->waited);
+}
+
+/* pool:tally() -> table, running: numbers for pool:stats(), and a table of the tasks that run, by the number of their
+ * worker */
+int shmx_luapool_tally(lua_State *L);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See pool_view.h. Slots and lanes that have never been used are not looked at: that would make their pages.
+ */
+#include "core/pool_view.h"
+
+void shmx_pool_view(const struct shmx_pool *pool, struct shmx_pool_view *view,
+                    void (*visit)(void *context, uint32_t ticket, uint32_t worker), void *context) {
+  const struct shmx_pool_map *map = shmx_pool_map_of(pool);
+  uint32_t used = atomic_load(&map->shm->slots_used);
+  *view = (struct shmx_pool_view){0};
+  for (uint32_t i = 0; i < used && i < map->layout.slots; i++) {
+    uint64_t word = atomic_load_explicit(&map->slots[i].state, memory_order_acquire);
+    enum shmx_state state = shmx_word_state(word);
+    uint32_t lane = shmx_word_lane(word);
+    view->queued += state == SHMX_QUEUED;
+    if (state != SHMX_CLAIMED || lane >= map->layout.lanes) continue;
+    view->running++;
+    if (visit) visit(context, i, atomic_load(&map->lanes[lane].number));
+  }
+}
+
+void shmx_pool_handovers(const struct shmx_pool *pool, struct shmx_histogram *times) {
+  const struct shmx_pool_map *map = shmx_pool_map_of(pool);
+  uint32_t used = atomic_load(&map->shm->lanes_used);
+  for (uint32_t i = 0; i < used && i < map->layout.lanes; i++) shmx_histogram_merge(times, &map->lanes[i].handovers);
+}

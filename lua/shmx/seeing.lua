@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What is going on in a pool: pool:stats() and pool:segments().
+
+local core = require "shmx.core"
+
+local raw = core.pool_type.methods
+
+---Times in seconds; percentiles are right within 7 %. Of many, a part is measured.
+---@class shmx.Times
+---@field count integer how many were measured; without any, it is the only field
+---@field mean number?
+---@field p50 number?
+---@field p90 number?
+---@field p99 number?
+---@field max number?
+
+---@class shmx.Stats
+---@field workers shmx.Worker[]
+---@field queue integer                  tasks that no worker has begun
+---@field tasks table<string, integer>   by status
+---@field run shmx.Times                 how long tasks ran
+---@field wait shmx.Times                how long they waited for a worker
+---@field handover shmx.Times            from NOTIFY to TRANSFER COMPLETE, of the workers' arrays
+---@field memory {live: integer, warm: integer, peak: integer, segments: integer, budget: integer} bytes, of all pools
+
+---A segment that was handed over and lives.
+---@class shmx.SegmentInfo
+---@field id integer
+---@field bytes integer
+---@field chunk integer
+---@field maker string       "main", "worker 2"
+---@field holders string[]   "main", "worker 2", "a task": as an argument on the board
+---@field state "held"|"in transit"
+---@field task integer?      the number of the task that brought it to main
+
+local seeing = {}
+
+---@param Pool table                                  the class, which gets the methods
+---@param list_workers fun(pool: shmx.Pool, running: table?): shmx.Worker[]
+function seeing.add_to(Pool, list_workers)
+  ---@return shmx.Stats
+  function Pool:stats()
+    core.ledger()
+    local stats, running = raw.tally(self)
+    stats.workers = list_workers(self, running)
+    stats.queue = stats.tasks.queued
+    return stats
+  end
+
+  ---What lives of all that was handed over, whichever pool it belongs to.
+  ---@return shmx.SegmentInfo[]
+  function Pool:segments()
+    raw.check(self, "segments")
+    return core.survey() or {}
+  end
+end
+
+return seeing
