@@ -8,9 +8,11 @@
 
 #include "array/view.h"
 
+enum shmx_scalar_kind { SHMX_SCALAR_INTEGER, SHMX_SCALAR_FLOAT, SHMX_SCALAR_BOOL };
+
 /* A number that came out of an array, in the widest type of its kind. */
 struct shmx_scalar {
-  enum { SHMX_SCALAR_INTEGER, SHMX_SCALAR_FLOAT, SHMX_SCALAR_BOOL } kind;
+  enum shmx_scalar_kind kind;
   union {
     int64_t integer; /* of u64: the same 64 bits */
     double number;

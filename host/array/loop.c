@@ -37,19 +37,23 @@ static void take_row(struct shmx_loop *loop) {
   }
 }
 
-bool shmx_loop_start(struct shmx_loop *loop, const struct shmx_view *first, const struct shmx_view *second) {
-  const struct shmx_view *const views[SHMX_LOOP_VIEWS] = {first, second};
-  if (shmx_view_count(first) == 0) return false;
-  memset(loop, 0, sizeof *loop);
-  loop->nviews = second ? 2 : 1;
-  for (int v = 0; v < loop->nviews; v++) {
+bool shmx_loop_begin(struct shmx_loop *loop, int nviews, const struct shmx_view *const *views) {
+  if (shmx_view_count(views[0]) == 0) return false;
+  loop->nviews = nviews;
+  loop->ndim = 0;
+  for (int v = 0; v < nviews; v++) {
     loop->data[v] = views[v]->data;
     loop->stride[v] = shmx_dtype_size(views[v]->dtype);
   }
   loop->count = 1;
   collect(loop, views);
+  memset(loop->position, 0, sizeof loop->position);
   if (loop->ndim > 0) take_row(loop);
   return true;
+}
+
+bool shmx_loop_start(struct shmx_loop *loop, const struct shmx_view *first, const struct shmx_view *second) {
+  return shmx_loop_begin(loop, second ? 2 : 1, (const struct shmx_view *const[]){first, second});
 }
 
 bool shmx_loop_next(struct shmx_loop *loop) {

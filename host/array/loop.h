@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks one or two views of the same shape row by row, so that a kernel is one loop over a row.
+ * Walks views of the same shape row by row, so that a kernel is one loop over a row.
  *
  * Dimensions that lie one after another in all the views are merged first: contiguous views are a single row, whatever
- * their shape.
+ * their shape. A view that is the same along a dimension has the stride 0 there (see array/broadcast.h).
  *
  *   struct shmx_loop loop;
  *   if (!shmx_loop_start(&loop, &view, NULL)) return; // no elements
@@ -15,7 +15,7 @@
 
 #include "array/view.h"
 
-enum { SHMX_LOOP_VIEWS = 2 };
+enum { SHMX_LOOP_VIEWS = 9 };
 
 struct shmx_loop {
   char *data[SHMX_LOOP_VIEWS];     /* where the row begins */
@@ -29,7 +29,10 @@ struct shmx_loop {
   int64_t outer[SHMX_LOOP_VIEWS][SHMX_MAX_NDIM];
 };
 
-/* Sets the loop to the first row; false when there are no elements. `second` may be NULL. */
+/* Sets the loop to the first row of up to SHMX_LOOP_VIEWS views; false when there are no elements. */
+bool shmx_loop_begin(struct shmx_loop *loop, int nviews, const struct shmx_view *const *views);
+
+/* The same for one or two; `second` may be NULL. */
 bool shmx_loop_start(struct shmx_loop *loop, const struct shmx_view *first, const struct shmx_view *second);
 
 /* Goes to the next row; false after the last one. */

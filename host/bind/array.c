@@ -177,6 +177,7 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_bulk_methods);
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
+  shmx_array_add_ops(L);
 }
 
 static void make_metatable(lua_State *L) {
@@ -188,6 +189,7 @@ static void make_metatable(lua_State *L) {
   static const luaL_Reg indexing[] = {{"__index", shmx_array_index}, {"__newindex", shmx_array_newindex}, {NULL, NULL}};
   luaL_newmetatable(L, SHMX_ARRAY_TYPE);
   add_functions(L, plain);
+  shmx_array_add_operators(L);
   push_methods(L);
   luaL_setfuncs(L, indexing, 1);
   lua_pop(L, 1);
@@ -198,4 +200,7 @@ void shmx_array_open(lua_State *L) {
   shmx_array_open_segment(L);
   add_functions(L, shmx_array_constructors);
   add_functions(L, shmx_array_from_constructors);
+  lua_newtable(L);
+  shmx_array_add_ops(L);
+  lua_setfield(L, -2, "elementwise");
 }

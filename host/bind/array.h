@@ -39,7 +39,8 @@ void shmx_array_charge(lua_State *L, uint64_t size);
  * end; drives the collector in proportion to the bytes. The reference passes to the caller's userdata `*slot`. */
 void shmx_array_alloc(lua_State *L, uint64_t size, unsigned flags, struct shmx_segment **slot);
 
-/* Registers the type and adds the array functions (array, empty, full, range, from, ...) to the table on the top. */
+/* Registers the type and adds the array functions (array, empty, full, range, from, ...) to the table on the top; those
+ * that work element by element in a table of their own, `elementwise`. */
 void shmx_array_open(lua_State *L);
 
 #endif

@@ -59,6 +59,11 @@ const char *shmx_array_push_place(lua_State *L, const int64_t *position, int ndi
 /* Adds the fields to the table of methods on the top: their names with integers (array_index.c). */
 void shmx_array_add_fields(lua_State *L);
 
+/* Add the elementwise operations to the table on the top: by their names, as methods and functions alike, and as
+ * metamethods (array_elementwise.c). */
+void shmx_array_add_ops(lua_State *L);
+void shmx_array_add_operators(lua_State *L);
+
 /* Registers the type `shmx.segment`, and pushes one that describes a segment (array_segment.c). */
 void shmx_array_open_segment(lua_State *L);
 void shmx_array_push_segment(lua_State *L, const struct shmx_segment *segment);

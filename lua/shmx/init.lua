@@ -34,6 +34,21 @@ core.on_failure(failure.new)
 ---@field totable fun(self: shmx.Array): table
 ---@field tobytes fun(self: shmx.Array): string
 ---@field close fun(self: shmx.Array)                                       lets go of the memory at once
+---@field [shmx.Unary] fun(self: shmx.Array, options?: shmx.Out): shmx.Array
+---@field [shmx.Binary] fun(self: shmx.Array, other: shmx.Operand, options?: shmx.Out): shmx.Array
+---@field clip fun(self: shmx.Array, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Array
+---@field where fun(self: shmx.Array, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Array
+
+---@alias shmx.Operand shmx.Array|number|boolean
+
+---Where an elementwise operation writes its result.
+---@class shmx.Out
+---@field out shmx.Array?  with the shape of the result, and a dtype that can hold it
+
+---@alias shmx.Unary "unm"|"bnot"|"logical_not"|"abs"|"sign"|"square"|"floor"|"ceil"|"trunc"|"round"|"sqrt"|"isnan"
+---|"isinf"|"isfinite"
+---@alias shmx.Binary "add"|"sub"|"mul"|"div"|"idiv"|"mod"|"minimum"|"maximum"|"eq"|"ne"|"lt"|"le"|"gt"|"ge"|"band"
+---|"bor"|"bxor"|"shl"|"shr"|"logical_and"|"logical_or"|"logical_xor"
 
 ---@alias shmx.dtype "i8"|"u8"|"i16"|"u16"|"i32"|"u32"|"i64"|"u64"|"f32"|"f64"|"bool"
 
@@ -56,6 +71,10 @@ core.on_failure(failure.new)
 ---@field linspace fun(dtype: shmx.dtype, first: number, last: number, count: integer): shmx.Array  both included
 ---@field frombytes fun(bytes: string, dtype: shmx.dtype, shape?: integer|integer[]): shmx.Array
 ---@field from fun(values: table|string, dtype?: shmx.dtype): shmx.Array
+---@field [shmx.Unary] fun(a: shmx.Operand, options?: shmx.Out): shmx.Operand
+---@field [shmx.Binary] fun(a: shmx.Operand, b: shmx.Operand, options?: shmx.Out): shmx.Operand
+---@field clip fun(a: shmx.Operand, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Operand
+---@field where fun(condition: shmx.Operand, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field task fun(f: function|table, ...): shmx.Task
 ---@field pool fun(options?: shmx.PoolOptions): shmx.Pool
 ---@field clock fun(): number   monotonic, seconds
@@ -68,6 +87,7 @@ for _, name in ipairs {
 } do
   shmx[name] = core[name]
 end
+for name, f in pairs(core.elementwise) do shmx[name] = f end
 shmx.pool = require("shmx.pool").open
 
 local budget = core.settings().memory

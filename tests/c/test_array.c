@@ -2,38 +2,10 @@
 /* Dtypes, views and kernels, with no Lua and no shared memory. */
 #include <errno.h>
 #include <math.h>
-#include <stddef.h>
 
 #include "array/kernel.h"
 #include "array/loop.h"
-#include "check.h"
-
-/* What a test has made; it is all freed by the end of its process. */
-struct made {
-  _Alignas(max_align_t) struct made *next;
-};
-static struct made *all_made;
-
-static void free_all(void) {
-  for (struct made *next; all_made; all_made = next) {
-    next = all_made->next;
-    free(all_made);
-  }
-}
-
-static struct shmx_view make(enum shmx_dtype dtype, int ndim, const int64_t *shape) {
-  struct shmx_view view;
-  CHECK(shmx_view_init(&view, dtype, ndim, shape) == 0);
-  struct made *made = calloc(1, sizeof *made + (size_t)shmx_view_nbytes(&view) + 1);
-  CHECK(made != NULL);
-  if (!all_made) atexit(free_all);
-  made->next = all_made;
-  all_made = made;
-  view.data = made + 1;
-  return view;
-}
-
-static struct shmx_view vector(enum shmx_dtype dtype, int64_t n) { return make(dtype, 1, &n); }
+#include "array_kit.h"
 
 static void test_dtype_names(void) {
   for (int i = 0; i < SHMX_DTYPE_COUNT; i++) {

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* Elementwise operations over views: see array/elementwise.h. */
+#include "array/elementwise.h"
+
+#include <errno.h>
+
+#include "array/cast.h"
+#include "array/loop.h"
+
+enum { BLOCK = 512, MAX_VIEWS = SHMX_OP_MAX_OPERANDS + 1, WIDEST = 8 /* bytes of an element */ };
+
+/* What there is to do for each row. View 0 is the result, the others are the operands. */
+struct plan {
+  shmx_op_kernel *kernel;
+  int nviews;
+  enum shmx_dtype dtype[MAX_VIEWS]; /* in which the kernel wants it */
+  shmx_cast_row *cast[MAX_VIEWS];   /* from or to the dtype of the view */
+  int64_t stride[MAX_VIEWS];        /* of the view, along a row */
+  bool staged[MAX_VIEWS];           /* goes through a buffer */
+  unsigned uniform;                 /* bit i: operand i is the same all along a row */
+  bool blocks;                      /* something is staged that is not uniform */
+};
+
+static void make_plan(struct plan *plan, const struct shmx_elementwise *call, const struct shmx_view *const *views,
+                      const struct shmx_loop *loop) {
+  plan->kernel = shmx_op_find(call->op, call->dtype);
+  plan->nviews = loop->nviews;
+  plan->uniform = 0;
+  plan->blocks = false;
+  for (int v = 0; v < loop->nviews; v++) {
+    enum shmx_dtype own = views[v]->dtype;
+    enum shmx_dtype wanted =
+        v == 0 ? shmx_op_result(call->op, call->dtype) : shmx_op_operand(call->op, v - 1, call->dtype);
+    bool uniform = v > 0 && (loop->stride[v] == 0 || loop->count == 1);
+    plan->dtype[v] = wanted;
+    plan->cast[v] = v == 0 ? shmx_casts()->row[own][wanted] : shmx_casts()->row[wanted][own];
+    plan->stride[v] = loop->stride[v];
+    plan->staged[v] = own != wanted || (!uniform && loop->stride[v] != shmx_dtype_size(own));
+    if (uniform) plan->uniform |= 1U << (v - 1);
+    if (plan->staged[v] && !uniform) plan->blocks = true;
+  }
+}
+
+/* One block of a row, `count` elements from `first` on. */
+static void run_block(const struct plan *plan, char *const *data, int64_t first, int64_t count) {
+  _Alignas(64) char buffers[MAX_VIEWS][BLOCK * WIDEST];
+  const void *in[SHMX_OP_MAX_OPERANDS];
+  for (int v = 1; v < plan->nviews; v++) {
+    bool uniform = plan->uniform >> (v - 1) & 1;
+    const char *from = data[v] + (uniform ? 0 : first * plan->stride[v]);
+    in[v - 1] = from;
+    if (!plan->staged[v]) continue;
+    plan->cast[v](buffers[v], shmx_dtype_size(plan->dtype[v]), from, plan->stride[v], uniform ? 1 : count);
+    in[v - 1] = buffers[v];
+  }
+  char *to = data[0] + first * plan->stride[0];
+  plan->kernel(plan->staged[0] ? buffers[0] : to, in, count, plan->uniform);
+  if (plan->staged[0]) plan->cast[0](to, plan->stride[0], buffers[0], shmx_dtype_size(plan->dtype[0]), count);
+}
+
+static void run_row(const struct plan *plan, char *const *data, int64_t count) {
+  int64_t step = plan->blocks ? BLOCK : count;
+  for (int64_t first = 0; first < count; first += step) {
+    run_block(plan, data, first, count - first < step ? count - first : step);
+  }
+}
+
+/* Whether an element of an integer view is 0. */
+static bool has_zero(const struct shmx_view *view) {
+  shmx_cast_row *truth = shmx_casts()->row[SHMX_BOOL][view->dtype];
+  struct shmx_loop loop;
+  if (!shmx_loop_start(&loop, view, NULL)) return false;
+  do {
+    for (int64_t first = 0; first < loop.count; first += BLOCK) {
+      shmx_bool block[BLOCK], all = 1;
+      int64_t count = loop.stride[0] == 0 ? 1 : loop.count - first < BLOCK ? loop.count - first : BLOCK;
+      truth((char *)block, 1, loop.data[0] + first * loop.stride[0], loop.stride[0], count);
+      for (int64_t i = 0; i < count; i++) all &= block[i];
+      if (!all) return true;
+      if (loop.stride[0] == 0) break;
+    }
+  } while (shmx_loop_next(&loop));
+  return false;
+}
+
+int shmx_elementwise_run(const struct shmx_elementwise *call) {
+  const struct shmx_view *const views[] = {&call->out, &call->in[0], &call->in[1], &call->in[2]};
+  struct shmx_loop loop;
+  struct plan plan;
+  if (!shmx_loop_begin(&loop, 1 + shmx_op_info(call->op)->operands, views)) return 0;
+  if (shmx_op_divides(call->op, call->dtype) && has_zero(&call->in[1])) return -EDOM;
+  make_plan(&plan, call, views, &loop);
+  do run_row(&plan, loop.data, loop.count);
+  while (shmx_loop_next(&loop));
+  return 0;
+}

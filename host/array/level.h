@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Levels of vector units: which copy of the kernels runs.
+ *
+ * The kernels are plain C. CMake compiles their files once for each level, with the compiler's options for it and with
+ * SHMX_LEVEL defined as its name. A file gives its kernels away as one constant table, whose name carries the level:
+ *
+ *   const struct shmx_casts SHMX_AT_LEVEL(shmx_casts) = {...};        // in the file that is compiled several times
+ *   SHMX_EACH_LEVEL(struct shmx_casts, shmx_casts)                    // in a header
+ *   shmx_casts()->row[to][from](...)                                  // for everybody else
+ *
+ * The best level that the machine has is found out once. Results do not depend on it, but for the last bits of the
+ * mathematical functions.
+ */
+#ifndef SHMX_ARRAY_LEVEL_H
+#define SHMX_ARRAY_LEVEL_H
+
+#include <stdbool.h>
+
+/* X(name), the poorest first; only x86-64 has more than one: elsewhere the compiler's own choice is good. */
+#if defined(__x86_64__)
+#define SHMX_LEVELS(X) X(baseline) X(avx2) X(avx512)
+#else
+#define SHMX_LEVELS(X) X(baseline)
+#endif
+
+#define SHMX_LEVEL_CONSTANT(name) SHMX_LEVEL_##name,
+enum shmx_level { SHMX_LEVELS(SHMX_LEVEL_CONSTANT) SHMX_LEVEL_COUNT };
+#undef SHMX_LEVEL_CONSTANT
+
+/* The level in use: the best one of this machine, unless the environment variable SHMX_VECTORS names a poorer one. */
+enum shmx_level shmx_level(void);
+
+/* Uses another one from now on; false when the machine does not have it. For tests and measurements. */
+bool shmx_level_use(enum shmx_level level);
+
+const char *shmx_level_name(enum shmx_level level);
+
+#define SHMX_LEVEL_JOIN_(name, level) name##_##level
+#define SHMX_LEVEL_JOIN(name, level)  SHMX_LEVEL_JOIN_(name, level)
+#define SHMX_AT_LEVEL(name)           SHMX_LEVEL_JOIN(name, SHMX_LEVEL)
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
+#if defined(__x86_64__)
+#define SHMX_EACH_LEVEL(type, name)                                                                                    \
+  extern const type name##_baseline, name##_avx2, name##_avx512;                                                       \
+  static inline const type *name(void) {                                                                               \
+    static const type *const all[] = {&name##_baseline, &name##_avx2, &name##_avx512};                                 \
+    return all[shmx_level()];                                                                                          \
+  }
+#else
+#define SHMX_EACH_LEVEL(type, name)                                                                                    \
+  extern const type name##_baseline;                                                                                   \
+  static inline const type *name(void) { return &name##_baseline; }
+#endif
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The elementwise operations (array/op.h) for scripts: as methods `a:add(b, {out = c})`, as functions `shmx.add(a, b)`,
+ * and as operators.
+ *
+ * All of them are one C function. Its upvalues are the name for errors, the operation, and the metatable of arrays. An
+ * operand is an array, or a number or boolean, which is weak (array/promote.h); functions of numbers alone give a number.
+ *
+ * Making an array may run finalizers, which may close any array, also an operand. So shapes and dtypes are read first,
+ * then what is needed is made, and only then the operands' memory is looked at; from there on nothing calls Lua.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "array/broadcast.h"
+#include "array/elementwise.h"
+#include "bind/array_element.h"
+#include "bind/array_parts.h"
+
+/* A call under way. Operand i is at stack index i + 1. */
+struct call {
+  enum shmx_op op;
+  int operands;
+  enum shmx_dtype dtype; /* what they promote to */
+  enum shmx_dtype result;
+  bool numbers;                                   /* there is no array among them */
+  struct shmx_view shape;                         /* the common one, and its ndim; nothing else */
+  struct shmx_array *array[SHMX_OP_MAX_OPERANDS]; /* NULL: a number */
+  struct shmx_array *out;                         /* NULL: a new one is to be made */
+  uint64_t element[SHMX_OP_MAX_OPERANDS];         /* the numbers, in the dtype of their operand */
+};
+
+static bool is_operator(lua_State *L) {
+  const char *name = lua_tostring(L, lua_upvalueindex(1));
+  return strchr("+-*/%^&|~<>", name[0]) != NULL;
+}
+
+static int bad_operand(lua_State *L, int arg, const char *problem) {
+  if (!is_operator(L)) return shmx_array_bad_argument(L, arg, "%s", problem);
+  return luaL_error(L, "bad operand of '%s' (%s)", lua_tostring(L, lua_upvalueindex(1)), problem);
+}
+
+static const char *push_shape(lua_State *L, const struct shmx_view *view) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (int d = 0; d < view->ndim; d++) {
+    luaL_addstring(&b, d == 0 ? "{" : ", ");
+    lua_pushinteger(L, view->shape[d]);
+    luaL_addvalue(&b);
+  }
+  luaL_addchar(&b, '}');
+  luaL_pushresult(&b);
+  return lua_tostring(L, -1);
+}
+
+static enum shmx_scalar_kind check_kind(lua_State *L, int arg) {
+  switch (lua_type(L, arg)) {
+  case LUA_TBOOLEAN: return SHMX_SCALAR_BOOL;
+  case LUA_TNUMBER: return lua_isinteger(L, arg) ? SHMX_SCALAR_INTEGER : SHMX_SCALAR_FLOAT;
+  default:
+    bad_operand(L, arg, lua_pushfstring(L, "an array or a number is expected, got %s", shmx_array_describe(L, arg)));
+    return SHMX_SCALAR_BOOL;
+  }
+}
+
+/* The operands that are arrays, with their common shape. */
+static void find_arrays(lua_State *L, struct call *call) {
+  call->numbers = true;
+  call->shape = (struct shmx_view){.ndim = 1, .shape = {1}};
+  for (int i = 0; i < call->operands; i++) {
+    call->array[i] = shmx_array_test(L, i + 1);
+    if (!call->array[i]) continue;
+    const struct shmx_view *view = &shmx_array_check(L, i + 1)->view;
+    if (call->numbers) call->shape.ndim = view->ndim, memcpy(call->shape.shape, view->shape, sizeof view->shape);
+    call->numbers = false;
+    if (!shmx_broadcast_shape(&call->shape, view)) {
+      luaL_error(L, "bad shapes to '%s' (%s and %s do not go together)", lua_tostring(L, lua_upvalueindex(1)),
+                 push_shape(L, &call->shape), push_shape(L, view));
+    }
+  }
+}
+
+/* A choice goes by its first operand and promotes the others. */
+static int first_promoted(const struct call *call) {
+  return shmx_op_info(call->op)->rule == SHMX_RULE_CHOICE && call->operands > 1 ? 1 : 0;
+}
+
+/* Whether a number can be an operand in `dtype`; stores it. A boolean counts as 0 or 1. */
+static bool store(lua_State *L, int arg, enum shmx_dtype dtype, uint64_t *element) {
+  if (dtype == SHMX_BOOL) {
+    *(shmx_bool *)element = lua_isboolean(L, arg) ? lua_toboolean(L, arg) : lua_tonumber(L, arg) != 0;
+    return true;
+  }
+  if (!lua_isboolean(L, arg)) return shmx_element_store(L, arg, dtype, element);
+  lua_pushinteger(L, lua_toboolean(L, arg));
+  bool stored = shmx_element_store(L, -1, dtype, element);
+  lua_pop(L, 1);
+  return stored;
+}
+
+/* An array is compared with any number: one that its dtype does not hold makes 64-bit integers of both. */
+static void widen_comparison(lua_State *L, struct call *call) {
+  uint64_t element;
+  if (shmx_op_info(call->op)->rule != SHMX_RULE_COMPARISON || !shmx_dtype_is_integer(call->dtype)) return;
+  for (int i = 0; i < call->operands; i++) {
+    if (!call->array[i] && !store(L, i + 1, call->dtype, &element)) call->dtype = SHMX_I64;
+  }
+}
+
+static void promote(lua_State *L, struct call *call) {
+  bool strong = false;
+  int first = first_promoted(call);
+  for (int i = first; i < call->operands; i++) {
+    if (!call->array[i]) continue;
+    enum shmx_dtype dtype = call->array[i]->view.dtype;
+    call->dtype = strong ? shmx_promote(call->dtype, dtype) : dtype;
+    strong = true;
+  }
+  for (int i = first; i < call->operands; i++) {
+    if (call->array[i]) continue;
+    enum shmx_scalar_kind kind = check_kind(L, i + 1);
+    call->dtype = strong       ? shmx_promote_weak(call->dtype, kind)
+                  : i == first ? shmx_dtype_of_kind(kind)
+                               : shmx_promote(call->dtype, shmx_dtype_of_kind(kind));
+  }
+  if (first == 1 && !call->array[0]) check_kind(L, 1);
+  widen_comparison(L, call);
+  call->result = shmx_op_result(call->op, call->dtype);
+  if (shmx_op_find(call->op, call->dtype)) return;
+  luaL_error(L, "bad operands of '%s' (it is not defined for %s)", lua_tostring(L, lua_upvalueindex(1)),
+             shmx_dtype_name(call->dtype));
+}
+
+static void read_numbers(lua_State *L, struct call *call) {
+  for (int i = 0; i < call->operands; i++) {
+    enum shmx_dtype dtype = shmx_op_operand(call->op, i, call->dtype);
+    if (call->array[i] || store(L, i + 1, dtype, &call->element[i])) continue;
+    bad_operand(L, i + 1, shmx_element_problem(L, i + 1, dtype));
+  }
+}
+
+/* The array that the option `out` names, which must suit the result. */
+static void read_out(lua_State *L, struct call *call) {
+  const char *name = lua_tostring(L, lua_upvalueindex(1));
+  int at = call->operands + 1;
+  if (lua_isnoneornil(L, at)) return;
+  if (!lua_istable(L, at)) {
+    shmx_array_bad_argument(L, at, "options such as {out = array} are expected, got %s", shmx_array_describe(L, at));
+  }
+  if (lua_getfield(L, at, "out") == LUA_TNIL) return;
+  struct shmx_array *out = shmx_array_test(L, -1);
+  if (!out) shmx_array_bad_argument(L, at, "out must be an array, not %s", shmx_array_describe(L, -1));
+  if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", name);
+  if (!shmx_view_same_shape(&out->view, &call->shape)) {
+    luaL_error(L, "bad out to '%s' (it has the shape %s, the result %s)", name, push_shape(L, &out->view),
+               push_shape(L, &call->shape));
+  }
+  if (!shmx_dtype_may_hold(out->view.dtype, call->result)) {
+    luaL_error(L, "bad out to '%s' (%s cannot hold the result, which is %s)", name, shmx_dtype_name(out->view.dtype),
+               shmx_dtype_name(call->result));
+  }
+  call->out = out;
+}
+
+/* Copies operands that overlap the result. The copies stay on the stack. */
+static void separate(lua_State *L, struct call *call) {
+  for (int i = 0; i < call->operands; i++) {
+    if (!call->array[i]) continue;
+    struct shmx_view read = call->array[i]->view, dense;
+    shmx_broadcast_to(&read, &call->shape);
+    if (!shmx_view_conflicts(&call->out->view, &read)) continue;
+    shmx_view_init(&dense, read.dtype, call->array[i]->view.ndim, call->array[i]->view.shape);
+    struct shmx_array *copy = shmx_array_new(L, &dense, 0);
+    if (!call->array[i]->view.data) luaL_error(L, "array is closed");
+    shmx_kernel_copy(&copy->view, &call->array[i]->view);
+    call->array[i] = copy;
+  }
+}
+
+/* Leaves the result on the top. */
+static void make_out(lua_State *L, struct call *call) {
+  if (call->out) {
+    separate(L, call);
+    lua_getfield(L, call->operands + 1, "out");
+    return;
+  }
+  struct shmx_view dense;
+  if (shmx_view_init(&dense, call->result, call->shape.ndim, call->shape.shape) != 0) {
+    luaL_error(L, "bad shapes to '%s' (%s is more than there can be)", lua_tostring(L, lua_upvalueindex(1)),
+               push_shape(L, &call->shape));
+  }
+  call->out = shmx_array_new(L, &dense, 0);
+}
+
+/* The operands as views of the result's shape. */
+static void run(lua_State *L, struct call *call, const struct shmx_view *out) {
+  struct shmx_elementwise work = {.op = call->op, .dtype = call->dtype, .out = *out};
+  for (int i = 0; i < call->operands; i++) {
+    if (call->array[i]) {
+      if (!call->array[i]->view.data) luaL_error(L, "array is closed");
+      work.in[i] = call->array[i]->view;
+    } else {
+      work.in[i] = (struct shmx_view){&call->element[i], shmx_op_operand(call->op, i, call->dtype), 1, {1}, {0}};
+    }
+    shmx_broadcast_to(&work.in[i], out);
+  }
+  if (shmx_elementwise_run(&work) == 0) return;
+  luaL_error(L, "bad divisor of '%s' (integers cannot be divided by 0)", lua_tostring(L, lua_upvalueindex(1)));
+}
+
+/* Numbers alone give a number. */
+static int run_numbers(lua_State *L, struct call *call) {
+  uint64_t element = 0;
+  struct shmx_view out = {&element, call->result, 1, {1}, {(int64_t)sizeof element}};
+  if (call->out) {
+    run(L, call, &call->out->view);
+    return 1;
+  }
+  run(L, call, &out);
+  shmx_element_push(L, call->result, &element);
+  return 1;
+}
+
+static int elementwise(lua_State *L) {
+  struct call call = {.op = (enum shmx_op)lua_tointeger(L, lua_upvalueindex(2))};
+  call.operands = shmx_op_info(call.op)->operands;
+  if (is_operator(L) || lua_gettop(L) < call.operands) lua_settop(L, call.operands); /* `-a` comes with `a` twice */
+  find_arrays(L, &call);
+  promote(L, &call);
+  read_numbers(L, &call);
+  read_out(L, &call);
+  if (call.numbers) return run_numbers(L, &call);
+  make_out(L, &call);
+  run(L, &call, &call.out->view);
+  return 1;
+}
+
+static void add_op(lua_State *L, const char *key, const char *name, int op) {
+  lua_pushstring(L, name);
+  lua_pushinteger(L, op);
+  lua_pushcclosure(L, elementwise, 2);
+  lua_setfield(L, -2, key);
+}
+
+void shmx_array_add_ops(lua_State *L) {
+  for (int op = 0; op < SHMX_OP_COUNT; op++) {
+    const char *name = shmx_op_info((enum shmx_op)op)->name;
+    add_op(L, name, name, op);
+  }
+}
+
+void shmx_array_add_operators(lua_State *L) {
+  static const struct {
+    const char *event, *sign;
+    enum shmx_op op;
+  } operators[] = {
+      {"__add", "+", SHMX_OP_ADD},   {"__sub", "-", SHMX_OP_SUB},    {"__mul", "*", SHMX_OP_MUL},
+      {"__div", "/", SHMX_OP_DIV},   {"__idiv", "//", SHMX_OP_IDIV}, {"__mod", "%", SHMX_OP_MOD},
+      {"__unm", "-", SHMX_OP_UNM},   {"__band", "&", SHMX_OP_BAND},  {"__bor", "|", SHMX_OP_BOR},
+      {"__bxor", "~", SHMX_OP_BXOR}, {"__bnot", "~", SHMX_OP_BNOT},  {"__shl", "<<", SHMX_OP_SHL},
+      {"__shr", ">>", SHMX_OP_SHR},
+  };
+  for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+    add_op(L, operators[i].event, operators[i].sign, operators[i].op);
+  }
+}
