@@ -36,6 +36,7 @@ static const char help_options[] = /* after the line "usage: ..." */
     "  --memory SIZE  limit the memory of arrays and messages to SIZE\n"
     "  --progress     show the progress of pools (default: only on a terminal)\n"
     "  --no-progress  do not show it\n"
+    "  --trace FILE   write what every process does to FILE, for Perfetto or chrome://tracing\n"
     "  --help         show a longer help and exit\n"
     "  --version      show the versions of shmx-lua and Lua and exit\n"
     "  --             stop handling options\n"
@@ -51,7 +52,8 @@ static const char help_details[] =
     "with two dashes can also follow an equals sign: --workers=4.\n"
     "\n"
     "Environment: LUA_INIT_5_4 or else LUA_INIT is executed first, or the file that it names as '@file'; LUA_PATH_5_4\n"
-    "or LUA_PATH and LUA_CPATH_5_4 or LUA_CPATH say where 'require' looks. -E ignores all of them.\n"
+    "or LUA_PATH and LUA_CPATH_5_4 or LUA_CPATH say where 'require' looks; SHMX_TRACE is a file as with --trace.\n"
+    "-E ignores all of them.\n"
     "\n"
     "Exit status: 0, or 1 after an error, or what the script gives to os.exit. Ctrl-C raises the error "
     "\"interrupted!\"\n"
@@ -86,6 +88,7 @@ enum option_id {
   OPTION_MEMORY,
   OPTION_PROGRESS,
   OPTION_NO_PROGRESS,
+  OPTION_TRACE,
   OPTION_HELP,
   OPTION_VERSION
 };
@@ -115,6 +118,7 @@ static const struct option option_table[] = {
     {"--memory", OPTION_MEMORY, VALUE_ANY},
     {"--progress", OPTION_PROGRESS, VALUE_NONE},
     {"--no-progress", OPTION_NO_PROGRESS, VALUE_NONE},
+    {"--trace", OPTION_TRACE, VALUE_ANY},
     {"--help", OPTION_HELP, VALUE_NONE},
     {"--version", OPTION_VERSION, VALUE_NONE},
 };
@@ -128,6 +132,7 @@ struct command {
   bool stat, interactive, show_lua, no_environment, warnings, help, version;
   int workers;          /* -1: not said */
   const char *memory;   /* NULL: not said */
+  const char *trace;    /* NULL: not said */
   const char *progress; /* the option that was given, or NULL */
 };
 
@@ -215,6 +220,7 @@ static bool take_option(struct command *command, const struct argument *argument
   case OPTION_MEMORY: command->memory = argument->value; return check_memory(argument->value);
   case OPTION_PROGRESS:
   case OPTION_NO_PROGRESS: command->progress = argument->option->name; break;
+  case OPTION_TRACE: command->trace = argument->value; break;
   case OPTION_HELP: command->help = true; break;
   case OPTION_VERSION: command->version = true; break;
   }
@@ -274,6 +280,10 @@ static void publish_settings(lua_State *L, const struct command *command) {
   if (command->memory != NULL) {
     lua_pushstring(L, command->memory);
     lua_setfield(L, -2, "memory");
+  }
+  if (command->trace != NULL) {
+    lua_pushstring(L, command->trace);
+    lua_setfield(L, -2, "trace");
   }
   if (command->progress != NULL) {
     lua_pushboolean(L, strcmp(command->progress, "--progress") == 0);

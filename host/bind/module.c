@@ -11,6 +11,7 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -248,6 +249,24 @@ static int in_worker(lua_State *L) {
   return 1;
 }
 
+/* core.trace(path): the next supervisor writes a trace; an error when the file cannot be written */
+static int trace(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  int r = shmx_host_trace(path);
+  if (r < 0) return shmx_error(L, "the trace cannot be written: %s: %s", path, strerror(-r));
+  return 0;
+}
+
+/* core.trace_failure(task, text): what a failed task says */
+static int trace_failure(lua_State *L) {
+  struct shmx_host *host = shmx_host_running();
+  if (!host || !host->link.trace) return 0;
+  size_t size;
+  const char *text = luaL_checklstring(L, 2, &size);
+  shmx_trace_failure(host->link.trace, (uint32_t)luaL_checkinteger(L, 1), text, size);
+  return 0;
+}
+
 static const luaL_Reg functions[] = {{"clock", get_clock},
                                      {"pid", get_pid},
                                      {"cpus", get_cpus},
@@ -260,13 +279,20 @@ static const luaL_Reg functions[] = {{"clock", get_clock},
                                      {"kill", kill_process},
                                      {"where", where},
                                      {"ledger", ledger},
+                                     {"trace", trace},
+                                     {"trace_failure", trace_failure},
                                      {NULL, NULL}};
 
 /* --- the module --- */
 
 static int stop_host(lua_State *L) {
+  const char *path;
   (void)L;
   shmx_host_stop();
+  int error = shmx_host_trace_error(&path);
+  if (error < 0 && !shmx_os_forked())
+    fprintf(stderr, "shmx: the trace could not be written: %s: %s; what was there before is unchanged\n", path,
+            strerror(-error));
   return 0;
 }
 

@@ -122,7 +122,9 @@ static void publish_call(lua_State *L, struct lua_pool *pool, struct shmx_task *
                          const char *name) {
   luaL_checkstack(L, count + 8, "too many arguments");
   char label[SHMX_SLOT_NAME] = "";
-  if (shmx_pool_wants_names(pool->core)) shmx_task_label(L, FUNCTION + count, FUNCTION, shown, label, sizeof label);
+  enum shmx_pool_names names = shmx_pool_wants_names(pool->core);
+  if (names == SHMX_NAMES_PLAIN) shown = 0;
+  if (names != SHMX_NAMES_NONE) shmx_task_label(L, FUNCTION + count, FUNCTION, shown, label, sizeof label);
   pool->packing = true;
   lua_pushcfunction(L, pack);
   lua_pushlightuserdata(L, pool);
@@ -139,14 +141,16 @@ static bool publish_plain(lua_State *L, struct lua_pool *pool, const struct shmx
                           int count) {
   char body[SHMX_SLOT_ARGS];
   int error = 0;
-  if (shmx_pool_wants_names(pool->core)) return false;
+  enum shmx_pool_names names = shmx_pool_wants_names(pool->core);
+  if (names == SHMX_NAMES_WITH_ARGUMENTS) return false;
   struct shmx_code_ref code = shmx_luapool_code_ref(shmx_memory_here(), plain->code, &error);
   struct shmx_outgoing message = {.body = body, .codes = &code, .ncodes = 1};
   uint32_t head, size = shmx_plain_write(L, plain, count, body, sizeof body, &head);
   message.size = size;
   if (error < 0 || size == 0 || shmx_envelope_size(&message) > SHMX_SLOT_ARGS) return false;
   if (!shmx_task_describe_scalars(task, count, body + head, size - head)) return false;
-  if (shmx_pool_submit(pool->core, &message, (uint32_t)task->id, NULL, &task->ticket) < 0) return false;
+  const char *name = names == SHMX_NAMES_PLAIN ? shmx_task_peek_name(L, FUNCTION + count) : NULL;
+  if (shmx_pool_submit(pool->core, &message, (uint32_t)task->id, name, &task->ticket) < 0) return false;
   shmx_code_use(plain->code);
   pool->cargoes[task->ticket] = (struct shmx_cargo){.ncodes = 1, .few = {plain->code}};
   return true;

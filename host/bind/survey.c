@@ -127,13 +127,37 @@ static int describe(lua_State *L) {
   return 2;
 }
 
+/* core.handover(segment) -> times of NOTIFY, ACKNOWLEDGE, TRANSFER COMPLETE; nil where it is not known */
+static int handover(lua_State *L) {
+  struct shmx_request request = {.type = SHMX_REQ_HANDOVER, .id = (uint64_t)luaL_checkinteger(L, 1)};
+  struct shmx_link *link = shmx_memory_link(shmx_memory_here());
+  int fd = -1;
+  shmx_check_process(L);
+  if (!link || !link->trace || shmx_link_wait_read(link) < 0) return 0;
+  if (shmx_link_request(link, &request, NULL, 0) < 0 || shmx_link_answer(link, &request, &fd) < 0) return 0;
+  for (int i = 0; i < 3; i++) {
+    if (request.times[i] > 0) lua_pushnumber(L, (lua_Number)request.times[i] * 1e-9);
+    else lua_pushnil(L);
+  }
+  return 3;
+}
+
+/* core.on_handovers(f): f finds the handovers of a task (see bind/task.c) */
+static int on_handovers(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "shmx.handovers");
+  return 0;
+}
+
 void shmx_survey_register(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"survey", survey_all}, {"handover", handover}, {"on_handovers", on_handovers}, {NULL, NULL}};
   luaL_newmetatable(L, SURVEY_TYPE);
   lua_pushcfunction(L, survey_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
   lua_pushcfunction(L, describe);
   lua_setfield(L, LUA_REGISTRYINDEX, "shmx.describe_segment");
-  lua_pushcfunction(L, survey_all);
-  lua_setfield(L, -2, "survey");
+  luaL_setfuncs(L, functions, 0);
 }

@@ -177,6 +177,13 @@ struct shmx_task *shmx_task_push(lua_State *L) {
   return task;
 }
 
+const char *shmx_task_peek_name(lua_State *L, int index) {
+  lua_getiuservalue(L, index, SHMX_TASK_NAME);
+  const char *name = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return name;
+}
+
 /* Pops `count` values and keeps them as the task's value `place`: one as itself, more in a table. */
 static void keep_values(lua_State *L, int index, int place, int count) {
   if (count == 0) lua_pushnil(L);
@@ -373,12 +380,21 @@ static int push_result_list(lua_State *L, struct shmx_task *task) {
   return 1;
 }
 
+/* lua/shmx/seeing.lua finds them. */
+static int push_handovers(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "shmx.handovers");
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
 static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
   if (strcmp(key, "result") == 0) return push_result(L, task);
   else if (strcmp(key, "id") == 0) lua_pushinteger(L, task->id);
   else if (strcmp(key, "status") == 0) lua_pushstring(L, status_of(L, task));
   else if (strcmp(key, "results") == 0) return push_result_list(L, task);
   else if (strcmp(key, "name") == 0) lua_getiuservalue(L, 1, SHMX_TASK_NAME);
+  else if (strcmp(key, "handovers") == 0) return push_handovers(L);
   else if (strcmp(key, "attempt") == 0) lua_pushinteger(L, task->attempt);
   else if (strcmp(key, "worker") == 0 && task->worker > 0) lua_pushinteger(L, task->worker);
   else if (strcmp(key, "seconds") == 0 && task->nanoseconds > 0) lua_pushnumber(L, (double)task->nanoseconds * 1e-9);

@@ -59,6 +59,9 @@ void shmx_task_guard(lua_State *L, int index);
 /* Pushes a name for the function at stack index `f`, and remembers it: Lua functions have none of their own. */
 void shmx_task_push_name(lua_State *L, int f);
 
+/* The name of the task at `index`, which keeps it. */
+const char *shmx_task_peek_name(lua_State *L, int index);
+
 /* Pushes a new task in the place of its name, which is on the top. */
 struct shmx_task *shmx_task_push(lua_State *L);
 

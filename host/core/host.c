@@ -23,6 +23,15 @@ struct birth {
   int sockets[2], domain_fd, supervisor_bell, main_bell;
 };
 
+/* A trace that is wanted, until the supervisor is there to write it; and how the last one went. */
+static struct {
+  struct shmx_trace_shm *shm;
+  int memory, file;
+  unsigned count; /* so far */
+  int error;
+  char path[SHMX_TRACE_PATH];
+} wanted_trace;
+
 static void close_unless_absent(int fd) {
   if (fd >= 0) close(fd);
 }
@@ -66,6 +75,59 @@ static int spawn(const char *helper, struct birth *b, struct shmx_host *host) {
   return shmx_os_spawn(helper, argv, fds, SHMX_FD_COUNT, &host->pid);
 }
 
+/* --- the trace --- */
+
+/* A second supervisor, after the death of the first, does not write over what the first has left. */
+int shmx_host_trace(const char *path) {
+  char numbered[SHMX_TRACE_PATH];
+  if (wanted_trace.shm || (running && shmx_host_is_alive(running))) return 0;
+  int length = snprintf(numbered, sizeof numbered, "%s.%u", path, wanted_trace.count + 1);
+  if (length < 0 || (size_t)length >= sizeof numbered) return -ENAMETOOLONG;
+  if (wanted_trace.count > 0) path = numbered;
+  int r = shmx_trace_create(path, &wanted_trace.shm, &wanted_trace.memory, &wanted_trace.file);
+  wanted_trace.count += r == 0;
+  return r;
+}
+
+int shmx_host_trace_error(const char **path) {
+  *path = wanted_trace.path;
+  return wanted_trace.error;
+}
+
+static void end_trace(struct shmx_trace_shm *shm) {
+  int error = shmx_trace_finish(shm);
+  if (error < 0) {
+    wanted_trace.error = error;
+    memcpy(wanted_trace.path, shm->path, sizeof wanted_trace.path);
+  }
+  shmx_trace_destroy(shm);
+}
+
+static void close_wanted_trace(void) {
+  close(wanted_trace.memory);
+  close(wanted_trace.file);
+  wanted_trace.shm = NULL;
+}
+
+/* Nobody has come to write it. */
+static void drop_wanted_trace(void) {
+  if (!wanted_trace.shm) return;
+  unlink(wanted_trace.shm->temporary);
+  shmx_trace_destroy(wanted_trace.shm);
+  close_wanted_trace();
+}
+
+/* The supervisor gets what is wanted before it hears of any pool. */
+static void start_trace(struct shmx_host *host) {
+  struct shmx_request request = {.type = SHMX_REQ_TRACE};
+  int fds[] = {wanted_trace.memory, wanted_trace.file};
+  if (!wanted_trace.shm) return;
+  shmx_os_keep_from_children(wanted_trace.shm, sizeof *wanted_trace.shm);
+  shmx_trace_attach(&host->trace, wanted_trace.shm, &host->link);
+  shmx_link_request(&host->link, &request, fds, 2);
+  close_wanted_trace();
+}
+
 static int host_create(const char *helper, struct shmx_host *host) {
   struct birth b;
   host->memory = shmx_memory_here();
@@ -84,6 +146,7 @@ static int host_create(const char *helper, struct shmx_host *host) {
   host->link.socket = b.sockets[0];
   host->link.supervisor_bell = b.supervisor_bell;
   host->link.own_bell = b.main_bell;
+  start_trace(host);
   shmx_memory_join(host->memory, &host->link);
   return 0;
 }
@@ -103,6 +166,7 @@ static void host_end(struct shmx_host *host) {
   close_unless_absent(host->link.pidfd);
   close(host->link.supervisor_bell);
   close(host->link.own_bell);
+  if (host->link.trace) end_trace(host->trace.shm);
   host_destroy(host);
 }
 
@@ -139,7 +203,9 @@ void shmx_host_mend(struct shmx_host *host) {
 }
 
 void shmx_host_stop(void) {
-  if (!running || shmx_os_forked()) return;
+  if (shmx_os_forked()) return;
+  drop_wanted_trace();
+  if (!running) return;
   struct shmx_host *host = running;
   running = NULL;
   host_end(host);

@@ -7,6 +7,7 @@
 
 #include "core/link.h"
 #include "core/memory.h"
+#include "core/trace.h"
 
 struct shmx_host {
   struct shmx_link link;
@@ -14,8 +15,9 @@ struct shmx_host {
   pid_t pid;      /* of the supervisor */
   uint32_t pools; /* open ones */
   uint64_t next_pool;
-  bool draws;  /* the supervisor may have a bar on the terminal */
-  bool mended; /* it is dead, and what it left has been cleared away */
+  struct shmx_trace trace; /* attached when link.trace is set */
+  bool draws;              /* the supervisor may have a bar on the terminal */
+  bool mended;             /* it is dead, and what it left has been cleared away */
 };
 
 /* The running host of this process, NULL when there is none. It may be dead: host->link.dead. */
@@ -24,6 +26,13 @@ struct shmx_host *shmx_host_running(void);
 /* The running host; starts the program at `helper` as the supervisor when there is none, or when the last one is dead
  * and all of its pools are closed. 0 or -errno; -EPIPE when the dead one's pools are still open. */
 int shmx_host_start(const char *helper, struct shmx_host **out);
+
+/* The next supervisor is to write a trace to this file; nothing happens when one is running. 0; -errno: the file cannot be
+ * written. */
+int shmx_host_trace(const char *path);
+
+/* Why the last trace ended early, and its file: 0 when it did not. */
+int shmx_host_trace_error(const char **path);
 
 /* Looks whether the supervisor still lives; true when it does. */
 bool shmx_host_is_alive(struct shmx_host *host);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "core/trace.h"
+
 void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, struct shmx_process_shm *self) {
   *link = (struct shmx_link){
       .domain = domain, .self = self, .socket = -1, .supervisor_bell = -1, .own_bell = -1, .pidfd = -1};
@@ -38,6 +40,7 @@ static int wait_for_supervisor(struct shmx_link *link, uint32_t wish, bool (*rea
 static bool has_room(struct shmx_link *link) { return shmx_ring_has_room(&link->messages); }
 
 int shmx_link_send(struct shmx_link *link, const struct shmx_message *message) {
+  if (link->trace) shmx_trace_message(link->trace, message);
   while (!shmx_ring_push(&link->messages, message)) {
     int r = link->dead ? -EPIPE : wait_for_supervisor(link, SHMX_WANTS_READ, has_room);
     if (r < 0) return r;

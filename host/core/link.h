@@ -22,10 +22,13 @@ enum shmx_request_type {
   SHMX_REQ_OPEN,      /* main, with the pool's memory object, its working directory, and a terminal or what stands for
                        * one if progress is to be shown: open a pool */
   SHMX_REQ_FORGET,    /* main: pool `id` is closed and I have unmapped it */
+  SHMX_REQ_TRACE,     /* main, with the memory object of a trace and its file: write one (trace.h) */
+  SHMX_REQ_HANDOVER,  /* process: when was segment `id` handed over? */
   SHMX_REQ_SURVEY,    /* process: tell me of segment `id`, or of all (0) */
   SHMX_REP_CHUNK,     /* supervisor, with a descriptor: chunk `id` of `size` bytes */
   SHMX_REP_NONE,      /* supervisor: no such chunk */
   SHMX_REP_HELLO,     /* supervisor, its first record, with its pidfd: here I am */
+  SHMX_REP_HANDOVER,  /* supervisor: `times` of NOTIFY, ACKNOWLEDGE and TRANSFER COMPLETE; 0: not known */
   SHMX_REP_SURVEY,    /* supervisor, with a descriptor of `size` bytes unless there are none: see survey.h */
   SHMX_REP_OPENED     /* supervisor: the pool's workers are on their way; `error`: -errno instead */
 };
@@ -39,7 +42,10 @@ struct shmx_request {
   uint64_t size;
   uint32_t slots, lanes, config_size, workers;
   uint32_t progress; /* enum shmx_progress_mode */
+  int64_t times[3];
 };
+
+struct shmx_trace;
 
 struct shmx_link {
   struct shmx_domain_shm *domain;
@@ -51,10 +57,11 @@ struct shmx_link {
   uint32_t peer;
   uint32_t charge; /* index in domain->charged */
   int socket;
-  int supervisor_bell; /* eventfd */
-  int own_bell;        /* main's eventfd; -1: a worker, which sleeps on a futex */
-  int pidfd;           /* main: the supervisor's, once it has said hello; -1 in a worker */
-  bool dead;           /* the supervisor is gone, or talks nonsense */
+  int supervisor_bell;      /* eventfd */
+  int own_bell;             /* main's eventfd; -1: a worker, which sleeps on a futex */
+  struct shmx_trace *trace; /* NULL: nothing is recorded */
+  int pidfd;                /* main: the supervisor's, once it has said hello; -1 in a worker */
+  bool dead;                /* the supervisor is gone, or talks nonsense */
 };
 
 void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, struct shmx_process_shm *self);

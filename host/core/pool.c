@@ -159,10 +159,15 @@ static bool take_slot(struct shmx_pool *pool, uint32_t *number) {
   return true;
 }
 
-bool shmx_pool_wants_names(const struct shmx_pool *pool) { return pool->shown; }
+enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool) {
+  if (pool->shown) return SHMX_NAMES_WITH_ARGUMENTS;
+  return pool->host->link.trace ? SHMX_NAMES_PLAIN : SHMX_NAMES_NONE;
+}
 
+/* A slot often gets the name that it had: then it is not written, and the worker's cache still has it. */
 static void write_name(struct shmx_pool *pool, uint32_t slot, const char *name) {
   size_t length = name ? strnlen(name, SHMX_SLOT_NAME - 1) : 0;
+  if (length > 0 && strncmp(pool->map.names[slot], name, SHMX_SLOT_NAME - 1) == 0) return;
   if (length > 0) memcpy(pool->map.names[slot], name, length);
   pool->map.names[slot][length] = 0;
 }
@@ -186,7 +191,7 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
                               &shm->args_size, &slot->sent);
   shm->task = task;
   shm->waited = shmx_histogram_samples(pool->published) ? (uint64_t)shmx_os_now() : 0;
-  if (pool->shown) write_name(pool, *ticket, name);
+  if (pool->shown || pool->host->link.trace) write_name(pool, *ticket, name);
   SHMX_FAULT("m1");
   if (r == 0 && !shmx_board_publish(&pool->map, *ticket, slot->generation)) r = -EAGAIN;
   if (r < 0) {

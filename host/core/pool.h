@@ -36,7 +36,7 @@ struct shmx_outcome {
   uint32_t worker;  /* its number, from 1; 0: none */
   uint32_t attempt; /* from 1 */
   uint64_t nanoseconds;
-  uint64_t waited; /* nanoseconds on the board before a worker had it; 0: it was not measured */
+  uint64_t waited;              /* nanoseconds on the board before a worker had it; 0: it was not measured */
   struct shmx_incoming message; /* DONE; the caller closes it with shmx_incoming_close */
   char place[SHMX_SLOT_RESULT]; /* of the body when it is small: the outcome must not be moved */
 };
@@ -47,8 +47,9 @@ int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *optio
 /* 0 while the workers start, 1 when all have been ready, -1 when the pool is broken; *why then says why. */
 int shmx_pool_ready(struct shmx_pool *pool, const char **why);
 
-/* True when progress is shown, so that tasks should have names. */
-bool shmx_pool_wants_names(const struct shmx_pool *pool);
+/* What the names of tasks are for: with a trace they should have one, with progress their arguments too. */
+enum shmx_pool_names { SHMX_NAMES_NONE = 0, SHMX_NAMES_PLAIN, SHMX_NAMES_WITH_ARGUMENTS };
+enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool);
 
 /* Publishes a task; `name` (copied, cut; may be NULL) is for the progress. 0 and its ticket; -EAGAIN: the board is full, take ends and try again; -EPIPE: the supervisor is gone;
  * -ESHUTDOWN: the pool is broken; or

@@ -76,7 +76,7 @@ static bool look_after_notes(struct sup *s) {
 static int64_t next_deadline(struct sup *s) {
   int64_t deadline = s->memory_wanted ? s->now + MEMORY_NS : -1;
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next) deadline = sooner(deadline, sup_pool_deadline(pool));
-  return sooner(deadline, sup_progress_deadline(s));
+  return sooner(sooner(deadline, sup_progress_deadline(s)), sup_trace_deadline(s));
 }
 
 static bool is_urged(struct sup *s) { return atomic_load(&s->domain->urges) != s->urges; }
@@ -86,6 +86,7 @@ static void tend(struct sup *s) {
   s->now = shmx_os_now();
   pass(s);
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_pool_tend(s, pool);
+  sup_trace_tend(s); /* before those are answered who wait for room in their rings */
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_write_notes(s, peer);
   sup_do_chores(s);
   sup_serve_memory(s);
@@ -179,6 +180,7 @@ static void end(struct sup *s) {
     sup_kill_all(s);
   }
   sup_progress_fini(s);
+  sup_trace_fini(s);
 }
 
 int shmx_supervisor_main(pid_t main_pid, const struct shmx_runner *runner) {

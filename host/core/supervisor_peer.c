@@ -53,6 +53,7 @@ static void hear(struct sup *s, struct sup_peer *peer, const struct shmx_message
   unsigned type = shmx_message_type(message);
   if (type == SHMX_MSG_NOTIFY) SHMX_FAULT("s2");
   int r = shmx_ledger_message(s->ledger, peer->id, message);
+  if (s->trace) sup_trace_heard(s, message);
   if (r == -EPROTO) sup_poison(s, peer);
   /* Without memory for the ledger no promise can be kept: the workers end, and main sees the supervisor gone. */
   if (r == -ENOMEM) abort();
@@ -79,8 +80,10 @@ void sup_read_ring(struct sup *s, struct sup_peer *peer) {
 void sup_write_notes(struct sup *s, struct sup_peer *peer) {
   struct shmx_note note;
   bool wrote = false;
-  while (shmx_ring_has_room(&peer->notes) && shmx_ledger_next_note(s->ledger, peer->id, &note))
+  while (shmx_ring_has_room(&peer->notes) && shmx_ledger_next_note(s->ledger, peer->id, &note)) {
     wrote |= shmx_ring_push(&peer->notes, &note);
+    if (s->trace) sup_trace_noted(s, &note);
+  }
   if (wrote) SHMX_FAULT("s6");
   peer->notes_full = !shmx_ring_has_room(&peer->notes);
   /* Notes wait until the process comes by or all is quiet, unless somebody needs the memory that they set free. */
@@ -136,6 +139,13 @@ static void open_pool(struct sup *s, struct sup_peer *peer, const struct shmx_re
   shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
 }
 
+static void tell_handover(struct sup *s, struct sup_peer *peer, uint64_t segment) {
+  struct shmx_request reply = {.type = SHMX_REP_HANDOVER, .id = segment};
+  const struct sup_handover *h = sup_trace_handover(s, segment);
+  if (h) reply.times[0] = h->notify, reply.times[1] = h->acknowledge, reply.times[2] = h->complete;
+  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+}
+
 static void take_request(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int *fds, int nfds) {
   int r = -EPROTO;
   if (request->type == SHMX_REQ_OPEN && !peer->pool) {
@@ -147,6 +157,12 @@ static void take_request(struct sup *s, struct sup_peer *peer, const struct shmx
     if (r == 0) return;
   } else if (request->type == SHMX_REQ_FETCH && nfds == 0) {
     give_chunk(s, peer, request->id);
+    return;
+  } else if (request->type == SHMX_REQ_TRACE && !peer->pool && nfds == 2) {
+    sup_trace_open(s, fds[0], fds[1]);
+    return;
+  } else if (request->type == SHMX_REQ_HANDOVER && nfds == 0) {
+    tell_handover(s, peer, request->id);
     return;
   } else if (request->type == SHMX_REQ_SURVEY && nfds == 0) {
     sup_survey(s, peer, request->id);
@@ -164,6 +180,7 @@ static void refuse(struct sup_peer *main, const struct shmx_request *request) {
   struct shmx_request reply = {.type = SHMX_REP_NONE, .id = request->id, .error = -EPROTO};
   if (request->type == SHMX_REQ_OPEN) reply.type = SHMX_REP_OPENED;
   else if (request->type == SHMX_REQ_SURVEY) reply.type = SHMX_REP_SURVEY;
+  else if (request->type == SHMX_REQ_HANDOVER) reply.type = SHMX_REP_HANDOVER;
   else if (request->type != SHMX_REQ_FETCH) return;
   shmx_os_send(main->socket, &reply, sizeof reply, NULL, 0, false);
 }

@@ -124,7 +124,8 @@ static _Noreturn void live(struct sup *s, struct sup_pool *pool, struct sup_peer
                                     .searchers = choose_searchers(),
                                     .socket = socket,
                                     .supervisor_bell = s->bell,
-                                    .main_bell = s->main_bell};
+                                    .main_bell = s->main_bell,
+                                    .trace = sup_trace_shm(s)};
   for (struct sup_pool *other = s->pools; other; other = other->next)
     if (other != pool) shmx_pool_map_detach(&other->map);
   _exit(shmx_worker_main(&setup, s->runner));
@@ -180,6 +181,7 @@ static int start_worker(struct sup *s, struct sup_pool *pool, uint32_t lane, uin
   sup_watch(s, peer->socket, &peer->socket_watch);
   sup_watch(s, peer->pidfd, &peer->died_watch);
   sup_output_watch(s, peer);
+  sup_trace_meet(s, peer);
   return 0;
 }
 
@@ -297,6 +299,7 @@ static bool bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
   sup_read_socket(s, peer);
   sup_read_ring(s, peer);
   sup_output_end(s, peer);
+  sup_trace_bury(s, peer);
   uint32_t crashed = judge(pool, peer);
   bool well = peer->status == 0 && crashed == 0;
   sup_progress_bury(pool, peer, crashed);

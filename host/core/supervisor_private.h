@@ -12,6 +12,7 @@
 #include "core/ledger.h"
 #include "core/link.h"
 #include "core/supervisor.h"
+#include "core/supervisor_trace.h"
 #include "core/terminal.h"
 #include "core/workers.h"
 
@@ -96,6 +97,7 @@ struct sup {
   struct shmx_idmap chunks; /* by id: struct sup_chunk */
   uint32_t next_peer;
   struct sup_progress progress;
+  struct sup_trace *trace; /* NULL: there is none */
   bool charge_used[SHMX_CHARGES];
   bool leave;         /* main is gone */
   bool heard;         /* something was read since the last look */

@@ -12,6 +12,7 @@
 #include "core/board.h"
 #include "core/fault.h"
 #include "core/link.h"
+#include "core/trace.h"
 
 enum { COOL_AFTER_NS = 1000000000 }; /* an idle worker gives warm memory back after this */
 
@@ -22,6 +23,7 @@ struct worker {
   const struct shmx_runner *runner;
   struct shmx_memory *memory;
   struct shmx_link link;
+  struct shmx_trace trace;
   struct shmx_ring results;
   uint32_t lane;
   uint32_t trim_seen; /* the domain's count of trim requests when we last looked */
@@ -80,6 +82,7 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   SHMX_FAULT("w1");
   memcpy(copy, slot->args, size);
   int64_t begin = w->free_since ? w->free_since : shmx_os_now();
+  if (w->link.trace) shmx_trace_begin(w->link.trace, slot->task, number, shmx_word_attempt(word), begin);
   shmx_memory_set_order(w->memory, slot->task);
   int error = shmx_envelope_read(w->memory, copy, size, SHMX_PEER_NONE, true, &arguments);
   slot->verdict = w->runner->run(w->runner->context, slot->task, error, &arguments, &result);
@@ -90,6 +93,7 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   slot->nanoseconds = (uint64_t)(w->free_since - begin);
   if (slot->waited) slot->waited = (uint64_t)begin > slot->waited ? (uint64_t)begin - slot->waited : 1;
   if (!ok) atomic_fetch_add_explicit(&w->shm->failed, 1, memory_order_relaxed);
+  if (w->link.trace) shmx_trace_end(w->link.trace, w->pool->names[number], slot);
   commit(w, number, word, &sent);
   atomic_store_explicit(&w->shm->last_slot, number, memory_order_relaxed);
   atomic_store_explicit(&w->shm->ended, ++w->ended, memory_order_relaxed);
@@ -186,6 +190,9 @@ static void set_up(struct worker *w, struct shmx_worker_setup *setup, const stru
                  sizeof(uint32_t));
   shmx_os_keep_from_children(setup->domain, sizeof *setup->domain);
   shmx_os_keep_from_children(w->pool->shm, w->pool->layout.size);
+  if (!setup->trace) return;
+  shmx_trace_attach(&w->trace, setup->trace, &w->link);
+  shmx_os_keep_from_children(setup->trace, sizeof *setup->trace);
 }
 
 /* Tells the supervisor that the worker's state has changed. */

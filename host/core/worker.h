@@ -37,6 +37,7 @@ struct shmx_worker_setup {
   uint32_t lane, peer, charge;
   uint32_t searchers; /* how many workers may search for a task at the same time: more find it no sooner */
   int socket, supervisor_bell, main_bell;
+  struct shmx_trace_shm *trace; /* NULL: nothing is recorded */
 };
 
 /* Runs until the pool closes; returns the exit status. */

@@ -3,6 +3,8 @@
 -- Failures: what a task that did not succeed leaves as its `error`, and the error that pool:execute raises for several.
 -- Both are objects that print as text, so that an uncaught one reads well.
 
+local core = require "shmx.core"
+
 ---@class shmx.Failure
 ---@field status "failed"|"crashed"|"cancelled"|"refused"
 ---@field name string         of the task
@@ -68,9 +70,11 @@ end
 ---@return shmx.Failure
 local function new(task, status, value, traceback, signal, code)
   value = add_advice(value)
+  local message = as_text(value)
+  core.trace_failure(task.id, message)
   return setmetatable({
     status = status, name = task.name, task = task.id, worker = task.worker, attempt = task.attempt,
-    value = value, message = as_text(value), traceback = worth_showing(traceback), signal = signal, code = code,
+    value = value, message = message, traceback = worth_showing(traceback), signal = signal, code = code,
   }, Failure)
 end
 

@@ -27,6 +27,7 @@ local seeing = require "shmx.seeing"
 ---@field worker integer?
 ---@field attempt integer
 ---@field seconds number?   how long it ran
+---@field handovers shmx.Handover[]?
 ---@field get fun(self: shmx.Task, seconds?: number): ...   waits; returns the results or raises the failure
 ---@field wait fun(self: shmx.Task, seconds?: number): boolean  waits; has it ended?
 ---@field done fun(self: shmx.Task): boolean                has it ended?
@@ -117,6 +118,8 @@ local function open(given)
     path = package.path, cpath = package.cpath, init = read.init, libraries = settings.libraries,
     environment = settings.environment ~= false, warnings = settings.warnings,
   }
+  local trace = settings.trace or (settings.environment ~= false and os.getenv "SHMX_TRACE")
+  if trace and trace ~= "" then core.trace(trace) end
   local mode = progress_mode(read.progress)
   local pool = core.open(read.workers, read.memory, configuration, mode)
   states[pool] = { workers = read.workers, grace = read.grace }

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
--- What is going on in a pool: pool:stats() and pool:segments().
+-- What is going on in a pool: pool:stats(), pool:segments(), and the handovers of a task.
 
 local core = require "shmx.core"
+local options = require "shmx.options"
 
 local raw = core.pool_type.methods
 
@@ -55,5 +56,42 @@ function seeing.add_to(Pool, list_workers)
     return core.survey() or {}
   end
 end
+
+---@class shmx.Handover
+---@field segment shmx.Segment
+---@field giver string          "worker 2"
+---@field receiver string       "main"
+---@field notify number?        seconds, as shmx.clock(); of these three what is known: in a traced run, not too late
+---@field acknowledge number?
+---@field complete number?      nil while the giver has not let go
+
+-- Calls f with each array in the value, tables of tables included.
+local function each_array(value, f, seen)
+  if options.type(value) == "shmx.array" then return f(value) end
+  if type(value) ~= "table" or seen[value] then return end
+  seen[value] = true
+  for _, inner in pairs(value) do each_array(inner, f, seen) end
+end
+
+---The handovers of the arrays that a task has returned.
+---@param task shmx.Task
+---@return shmx.Handover[]?
+local function handovers(task)
+  local list, seen = {}, {}
+  if not task.results then return nil end
+  each_array(task.results, function(array)
+    local ok, segment = pcall(function() return array.segment end) -- it may be closed
+    if not ok or seen[segment.id] then return end
+    seen[segment.id] = true
+    local notify, acknowledge, complete = core.handover(segment.id)
+    list[#list + 1] = {
+      segment = segment, giver = "worker " .. task.worker, receiver = "main", notify = notify,
+      acknowledge = acknowledge, complete = complete,
+    }
+  end, {})
+  return list
+end
+
+core.on_handovers(handovers)
 
 return seeing
