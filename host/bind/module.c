@@ -82,7 +82,8 @@ static const struct {
              {"shmx.failure", part_failure, sizeof part_failure},
              {"shmx.map", part_map, sizeof part_map},
              {"shmx.options", part_options, sizeof part_options},
-             {"shmx.seeing", part_seeing, sizeof part_seeing}};
+             {"shmx.seeing", part_seeing, sizeof part_seeing},
+             {"shmx.stream", part_stream, sizeof part_stream}};
 
 /* The loader of parts[i], which is its upvalue. */
 static int load_part(lua_State *L) {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The userdata `shmx.pool`: opening, waiting, closing, and the methods that tasks have by their pool. What can be put
- * together from these (execute, map, the closing order) is in lua/shmx/pool.lua.
+ * The userdata `shmx.pool`: opening and closing. What can be put together from its methods (execute, map, the closing
+ * order) is in lua/shmx/pool.lua.
  */
 #include "bind/pool.h"
 
 #include <errno.h>
 #include <lauxlib.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,130 +49,6 @@ struct lua_pool *shmx_luapool_check_self(lua_State *L, const char *name) {
 static int pool_check(lua_State *L) {
   shmx_luapool_check_self(L, luaL_checkstring(L, 2));
   return 0;
-}
-
-/* --- waiting --- */
-
-/* A number of seconds as a point in time; none, nil and what never comes: -1. */
-static int64_t check_deadline(lua_State *L, int index) {
-  if (lua_isnoneornil(L, index)) return -1;
-  lua_Number seconds = luaL_checknumber(L, index);
-  luaL_argcheck(L, !isnan(seconds), index, "seconds expected, got nan");
-  if (seconds > 1e9) return -1;
-  return shmx_os_now() + (seconds > 0 ? (int64_t)(seconds * 1e9) : 0);
-}
-
-/* Waits until the task at index 1 has ended. False when the deadline came first. */
-static bool wait_for_task(lua_State *L, struct shmx_task *task, int64_t deadline) {
-  if (shmx_task_has_ended(task)) return true;
-  if (task->status == SHMX_TASK_NEW) return shmx_error(L, "the task has not been submitted to a pool");
-  lua_getiuservalue(L, 1, SHMX_TASK_POOL);
-  int index = lua_gettop(L);
-  struct lua_pool *pool = lua_touserdata(L, index);
-  bool in_time = true;
-  while (!shmx_task_has_ended(task)) {
-    if (!pool->core) return shmx_error(L, "the pool was closed before the task ended");
-    if (shmx_luapool_take_in(L, index, pool) > 0) continue;
-    if (!in_time) break;
-    in_time = shmx_luapool_sleep(L, pool, deadline);
-  }
-  lua_settop(L, index - 1);
-  return shmx_task_has_ended(task);
-}
-
-/* task:get([seconds]) -> results... */
-static int task_get(lua_State *L) {
-  struct shmx_task *task = shmx_task_check(L, 1);
-  shmx_check_process(L);
-  if (!wait_for_task(L, task, check_deadline(L, 2))) {
-    lua_getiuservalue(L, 1, SHMX_TASK_NAME);
-    const char *name = lua_tostring(L, -1), *seconds = luaL_tolstring(L, 2, NULL);
-    return shmx_error(L, "timeout: task %s has not ended after %s seconds", name, seconds);
-  }
-  task->looked_at = true;
-  int count = shmx_task_push_results(L, 1);
-  if (task->status == SHMX_TASK_DONE) return count;
-  if (lua_istable(L, -1)) {
-    shmx_push_where(L);
-    lua_setfield(L, -2, "where");
-  }
-  return lua_error(L);
-}
-
-/* task:wait([seconds]) -> boolean: has it ended? */
-static int task_wait(lua_State *L) {
-  struct shmx_task *task = shmx_task_check(L, 1);
-  shmx_check_process(L);
-  lua_pushboolean(L, wait_for_task(L, task, check_deadline(L, 2)));
-  return 1;
-}
-
-const char *shmx_task_state_on_board(lua_State *L, int index) {
-  struct shmx_task *task = lua_touserdata(L, index);
-  lua_getiuservalue(L, index, SHMX_TASK_POOL);
-  struct lua_pool *pool = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (!pool || !pool->core) return "cancelled";
-  return shmx_pool_is_claimed(pool->core, task->ticket) ? "running" : "queued";
-}
-
-/* task:done() -> boolean; takes in what has ended, without waiting */
-static int task_done(lua_State *L) {
-  struct shmx_task *task = shmx_task_check(L, 1);
-  shmx_check_process(L);
-  if (task->status == SHMX_TASK_QUEUED) {
-    lua_getiuservalue(L, 1, SHMX_TASK_POOL);
-    shmx_luapool_take_in(L, lua_gettop(L), lua_touserdata(L, -1));
-  }
-  lua_pushboolean(L, shmx_task_has_ended(task));
-  return 1;
-}
-
-/* task:cancel() -> boolean: has it been taken back, before a worker had it? */
-static int task_cancel(lua_State *L) {
-  struct shmx_task *task = shmx_task_check(L, 1);
-  shmx_check_process(L);
-  lua_getiuservalue(L, 1, SHMX_TASK_POOL);
-  struct lua_pool *pool = lua_touserdata(L, -1);
-  bool cancelled = task->status == SHMX_TASK_QUEUED && pool->core && shmx_pool_cancel(pool->core, task->ticket);
-  if (cancelled) shmx_luapool_take_in(L, lua_gettop(L), pool);
-  lua_pushboolean(L, cancelled);
-  return 1;
-}
-
-/* pool:wait([seconds]) -> boolean: sleeps until something has ended or changed, and takes it in */
-static int pool_wait(lua_State *L) {
-  struct lua_pool *pool = shmx_luapool_check(L, 1);
-  int64_t deadline = check_deadline(L, 2);
-  bool in_time = shmx_luapool_take_in(L, 1, pool) > 0 || shmx_luapool_sleep(L, pool, deadline);
-  shmx_luapool_take_in(L, 1, pool);
-  lua_pushboolean(L, in_time);
-  return 1;
-}
-
-/* The place in the list at index 2, at least one task of this pool, of the first that has ended; 0: none. */
-static lua_Integer find_ended(lua_State *L) {
-  lua_Integer found = 0;
-  for (lua_Integer i = 1; found == 0 && lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
-    if (shmx_task_has_ended(shmx_task_check(L, -1))) found = i;
-    lua_pop(L, 1);
-  }
-  if (found == 0) lua_pop(L, 1);
-  return found;
-}
-
-/* pool:wait_any(tasks) -> integer: sleeps until one of the list has ended, and returns its place */
-static int pool_wait_any(lua_State *L) {
-  struct lua_pool *pool = shmx_luapool_check(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_Integer found;
-  while ((found = find_ended(L)) == 0) {
-    if (!pool->core) return shmx_error(L, "the pool was closed before a task ended");
-    if (shmx_luapool_take_in(L, 1, pool) == 0) shmx_luapool_sleep(L, pool, -1);
-  }
-  lua_pushinteger(L, found);
-  return 1;
 }
 
 /* --- opening and closing --- */
@@ -250,6 +125,7 @@ static int open_pool(lua_State *L) {
   r = start_workers(L, pool, host);
   if (r < 0) return shmx_error(L, "a pool cannot be opened: %s", shmx_luapool_explain(r));
   lua_settop(L, index);
+  shmx_luapool_note(L, pool);
   return 1;
 }
 
@@ -287,7 +163,7 @@ static int pool_cancel_queued(lua_State *L) {
 /* pool:stop([seconds]): the workers are to end, at the latest after so many seconds */
 static int pool_stop(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check(L, 1);
-  int64_t deadline = check_deadline(L, 2);
+  int64_t deadline = shmx_luapool_deadline(L, 2);
   pool->closing = true;
   shmx_pool_close(pool->core, deadline < 0 ? 0 : deadline);
   return 0;
@@ -370,9 +246,10 @@ static int pool_gc(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"submit", shmx_luapool_submit},
                                    {"submit_batch", shmx_luapool_submit_batch},
+                                   {"submit_with", shmx_luapool_submit_with},
                                    {"publish", shmx_luapool_publish},
-                                   {"wait", pool_wait},
-                                   {"wait_any", pool_wait_any},
+                                   {"wait", shmx_luapool_wait},
+                                   {"wait_any", shmx_luapool_wait_any},
                                    {"ready", pool_ready},
                                    {"cancel_queued", pool_cancel_queued},
                                    {"stop", pool_stop},
@@ -410,13 +287,18 @@ static int pool_index(lua_State *L) {
   return 1;
 }
 
+/* core.name(f) -> what a task of the function would be called */
+static int name_function(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  shmx_task_push_name(L, 1);
+  return 1;
+}
+
 static int is_pool(lua_State *L) {
   lua_pushboolean(L, shmx_luapool_test(L, 1) != NULL);
   return 1;
 }
-
-static const luaL_Reg task_methods[] = {
-    {"get", task_get}, {"wait", task_wait}, {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
 
 void shmx_pool_open_type(lua_State *L) {
   luaL_newmetatable(L, SHMX_POOL_TYPE);
@@ -425,14 +307,13 @@ void shmx_pool_open_type(lua_State *L) {
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "methods");
   lua_setfield(L, -2, "pool_type"); /* its other metamethods are set by lua/shmx/pool.lua */
-  luaL_getmetatable(L, SHMX_TASK_TYPE);
-  lua_getfield(L, -1, "methods");
-  luaL_setfuncs(L, task_methods, 0);
-  lua_pop(L, 2);
+  shmx_luapool_open_waiting(L);
   lua_pushcfunction(L, is_task);
   lua_setfield(L, -2, "is_task");
   lua_pushcfunction(L, is_pool);
   lua_setfield(L, -2, "is_pool");
+  lua_pushcfunction(L, name_function);
+  lua_setfield(L, -2, "name");
   lua_pushcfunction(L, shmx_luapool_fail_task);
   lua_setfield(L, -2, "fail_task");
   lua_pushcfunction(L, pool_index);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the userdata `shmx.pool` share: pool_submit.c brings tasks onto the board, pool_take.c takes in what
- * has become of them, pool.c has the rest.
+ * has become of them, pool_wait.c waits for that, pool.c has the rest.
  */
 #ifndef SHMX_BIND_POOL_PARTS_H
 #define SHMX_BIND_POOL_PARTS_H
@@ -48,8 +48,23 @@ struct lua_pool *shmx_luapool_test(lua_State *L, int index);
 /* Takes in every end that there is; the pool is at stack index `index`. Returns how many. */
 int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool);
 
+/* A number of seconds at a stack index as a point in time (shmx_os_now); none, nil and what never comes: -1. */
+int64_t shmx_luapool_deadline(lua_State *L, int index);
+
 /* Sleeps until something may have changed. False when the deadline has passed. */
 bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, int64_t deadline);
+
+/* The pool on the top is open from now on: waiting for tasks of several pools finds it. */
+void shmx_luapool_note(lua_State *L, struct lua_pool *pool);
+
+/* pool:wait([seconds]) -> boolean: sleeps until something has ended or changed, and takes it in */
+int shmx_luapool_wait(lua_State *L);
+
+/* pool:wait_any(tasks) -> integer: sleeps until one of the list has ended, and returns its place */
+int shmx_luapool_wait_any(lua_State *L);
+
+/* Adds to the module on the top what waits for tasks, whatever pool they are of, and to tasks their methods. */
+void shmx_luapool_open_waiting(lua_State *L);
 
 /* What a message says of a function prototype; *error is set when that fails. */
 struct shmx_code_ref shmx_luapool_code_ref(struct shmx_memory *memory, struct shmx_code *code, int *error);
@@ -59,6 +74,9 @@ void shmx_luapool_refuse(lua_State *L, const char *name);
 
 /* pool:submit(f, ...) -> task */
 int shmx_luapool_submit(lua_State *L);
+
+/* pool:submit_with(name, f, ...) -> task: the same with a name of its own, unless that is nil */
+int shmx_luapool_submit_with(lua_State *L);
 
 /* pool:submit_batch(f, list, first, most) -> task, count: submits a batch (batch.h) of the elements from `first` on, at most
  * `most`, as far as they are for one. Without any: nil, 0. */

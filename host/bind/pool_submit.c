@@ -172,7 +172,7 @@ static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain 
   lua_rawseti(L, -2, task->ticket + 1);
   lua_pop(L, 1);
   if (!quick) shmx_task_describe_arguments(L, index, FUNCTION, shown);
-  if (plain || shown == 0) return;
+  if (plain || shown == 0 || task->named) return;
   lua_getiuservalue(L, index, SHMX_TASK_NAME);
   shmx_plain_learn(L, &pool->plains);
   lua_pop(L, 1);
@@ -190,20 +190,40 @@ static void keep_up(lua_State *L, struct lua_pool *pool) {
     shmx_luapool_take_in(L, 1, pool);
 }
 
-int shmx_luapool_submit(lua_State *L) {
-  struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
-  int count = lua_gettop(L) - 1;
+/* Submits the function with its arguments; its name is on the top if it has one of its own. */
+static int submit_function(lua_State *L, struct lua_pool *pool, int count, bool named) {
+  const struct shmx_plain *plain = shmx_plain_find(L, &pool->plains);
+  if (!named && plain) shmx_plain_push_name(L, &pool->plains, plain);
+  else if (!named) shmx_task_push_name(L, FUNCTION);
+  shmx_task_push(L)->named = named;
+  submit(L, pool, plain, count, count, NULL);
+  return 1;
+}
+
+/* The function is at its place, with `count` - 1 arguments behind it: raises an error unless all is well. */
+static void check_submission(lua_State *L, struct lua_pool *pool) {
   if (lua_type(L, FUNCTION) != LUA_TFUNCTION)
-    return shmx_error(L, "bad argument #1 to 'submit' (function expected, got %s)", luaL_typename(L, FUNCTION));
+    shmx_error(L, "bad argument #1 to 'submit' (function expected, got %s)", luaL_typename(L, FUNCTION));
   check_can_submit(L, pool);
   keep_up(L, pool);
   check_can_submit(L, pool);
-  const struct shmx_plain *plain = shmx_plain_find(L, &pool->plains);
-  if (plain) shmx_plain_push_name(L, &pool->plains, plain);
-  else shmx_task_push_name(L, FUNCTION);
-  shmx_task_push(L);
-  submit(L, pool, plain, count, count, NULL);
-  return 1;
+}
+
+int shmx_luapool_submit(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
+  int count = lua_gettop(L) - 1;
+  check_submission(L, pool);
+  return submit_function(L, pool, count, false);
+}
+
+int shmx_luapool_submit_with(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
+  bool named = lua_type(L, FUNCTION) == LUA_TSTRING;
+  lua_rotate(L, FUNCTION, -1); /* the name goes to the top */
+  if (!named) lua_pop(L, 1);
+  int count = lua_gettop(L) - 1 - named;
+  check_submission(L, pool);
+  return submit_function(L, pool, count, named);
 }
 
 int shmx_luapool_publish(lua_State *L) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking in what has become of tasks, and waiting for it.
+ * Taking in what has become of tasks.
  *
  * Tasks on the board are kept in a table of the pool's, by ticket, so that their ends find them. Ends are taken in
  * whenever main waits, submits or closes. Decoding runs in a protected call: a message that does not decode is that
@@ -193,28 +193,4 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
   }
   lua_settop(L, tasks - 1);
   return count;
-}
-
-/* --- waiting --- */
-
-/* After a signal: a hook that Ctrl-C has set fires in the next Lua function that runs, so one is run. The hook of the
- * main thread counts for the coroutine that waits. */
-static void let_signals_speak(lua_State *L) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  lua_State *main_thread = lua_tothread(L, -1);
-  lua_pop(L, 1);
-  if (!lua_gethook(main_thread) && !lua_gethook(L)) return;
-  if (main_thread != L && lua_gethook(main_thread) && !lua_gethook(L))
-    lua_sethook(L, lua_gethook(main_thread), lua_gethookmask(main_thread), lua_gethookcount(main_thread));
-  if (luaL_loadstring(L, "return") == LUA_OK) lua_call(L, 0, 0);
-  else lua_pop(L, 1);
-}
-
-bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, int64_t deadline) {
-  if (!pool->core) return true; /* closed by a finalizer, when results were taken in */
-  let_signals_speak(L);         /* one that came while results were taken in */
-  if (!pool->core) return true;
-  int r = shmx_pool_wait(pool->core, deadline);
-  if (r == -EINTR) let_signals_speak(L);
-  return r != -ETIMEDOUT;
 }

@@ -331,8 +331,10 @@ static int task_from_table(lua_State *L) {
   int task = lua_gettop(L);
   shmx_task_keep(L, task, 2, count + 1);
   int named = lua_getfield(L, 1, "name");
-  if (named == LUA_TSTRING) lua_setiuservalue(L, task, SHMX_TASK_NAME);
-  else if (named != LUA_TNIL)
+  if (named == LUA_TSTRING) {
+    shmx_task_check(L, task)->named = true;
+    lua_setiuservalue(L, task, SHMX_TASK_NAME);
+  } else if (named != LUA_TNIL)
     shmx_error(L, "bad field 'name' to 'task' (string expected, got %s)", luaL_typename(L, -1));
   lua_settop(L, task);
   return 1;

@@ -34,7 +34,7 @@ enum {
   SHMX_TASK_VALUES = 4
 };
 
-enum { SHMX_TASK_SCALARS = 25 };
+enum { SHMX_TASK_SCALARS = 24 };
 
 struct shmx_task {
   const void *tag; /* tells a task from any other userdata of its size */
@@ -46,6 +46,7 @@ struct shmx_task {
   uint8_t attempt;
   uint8_t status; /* enum shmx_task_status */
   bool looked_at; /* somebody has asked for its results or its error */
+  bool named;     /* its name was given, and is not its function's */
   uint8_t shown;  /* bytes in `scalars`, which has the arguments then, as a message has them; 0: they are values */
   char scalars[SHMX_TASK_SCALARS];
 };

@@ -385,26 +385,37 @@ bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome) {
   }
 }
 
-static bool something_new(struct shmx_pool *pool, uint32_t state) {
-  return collect(pool) || atomic_load(&pool->map.shm->state) != state ||
-         shmx_ring_available(&pool->host->link.notes) > 0;
+/* The states of the pools in one number, which changes when one of them does: a state only grows. */
+static uint32_t sum_states(struct shmx_pool *const *pools, uint32_t count) {
+  uint32_t sum = 0;
+  for (uint32_t i = 0; i < count; i++) sum += atomic_load(&pools[i]->map.shm->state);
+  return sum;
 }
 
-int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline) {
-  struct shmx_link *link = &pool->host->link;
-  uint32_t state = atomic_load(&pool->map.shm->state);
+static bool something_new(struct shmx_pool *const *pools, uint32_t count, uint32_t states) {
+  bool found = false;
+  for (uint32_t i = 0; i < count; i++) found |= collect(pools[i]);
+  return found || sum_states(pools, count) != states || shmx_ring_available(&pools[0]->host->link.notes) > 0;
+}
+
+int shmx_pool_wait_any(struct shmx_pool *const *pools, uint32_t count, int64_t deadline) {
+  struct shmx_host *host = pools[0]->host;
+  struct shmx_link *link = &host->link;
+  uint32_t states = sum_states(pools, count);
   shmx_patience_begin(&link->patience);
   do {
-    if (something_new(pool, state)) return 0;
-    shmx_memory_attend(pool->host->memory);
+    if (something_new(pools, count, states)) return 0;
+    shmx_memory_attend(host->memory);
   } while ((deadline < 0 || shmx_os_now() < deadline) && shmx_patience_lasts(&link->patience));
   shmx_bell_prepare(&link->self->bell);
   SHMX_FAULT("m0");
-  int r = something_new(pool, state) ? 0 : shmx_link_sleep(link, deadline);
+  int r = something_new(pools, count, states) ? 0 : shmx_link_sleep(link, deadline);
   shmx_bell_awake(&link->self->bell);
-  if (r == -EPIPE) shmx_host_mend(pool->host);
+  if (r == -EPIPE) shmx_host_mend(host);
   return r;
 }
+
+int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline) { return shmx_pool_wait_any(&pool, 1, deadline); }
 
 /* --- closing --- */
 

@@ -66,6 +66,8 @@ bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome);
 /* Sleeps until shmx_pool_next, shmx_pool_ready or shmx_pool_is_closed may have something new, or until `deadline` (< 0:
  * none). 0, -EINTR (a signal), -ETIMEDOUT, or -EPIPE: the supervisor is gone (then all ends come as LOST). */
 int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline);
+/* The same for any of several pools, at least one. */
+int shmx_pool_wait_any(struct shmx_pool *const *pools, uint32_t count, int64_t deadline);
 
 /* Tells the workers to end when the board is empty; those that still run at `kill_at` (shmx_os_now; 0: never) are killed. */
 void shmx_pool_close(struct shmx_pool *pool, int64_t kill_at);

@@ -77,13 +77,15 @@ core.on_failure(failure.new)
 ---@field where fun(condition: shmx.Operand, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field task fun(f: function|table, ...): shmx.Task
 ---@field pool fun(options?: shmx.PoolOptions): shmx.Pool
+---@field wait fun(tasks: shmx.Task[], seconds?: number): boolean  waits for all; have they ended?
+---@field first fun(tasks: shmx.Task[], seconds?: number): shmx.Task?, integer?  waits for one, and says its place
 ---@field clock fun(): number   monotonic, seconds
 ---@field pid fun(): integer
 ---@field cpus fun(): integer   that this process may use
 local shmx = { version = core.version }
 
 for _, name in ipairs {
-  "array", "empty", "full", "range", "linspace", "from", "frombytes", "task", "clock", "pid", "cpus",
+  "array", "empty", "full", "range", "linspace", "from", "frombytes", "task", "wait", "first", "clock", "pid", "cpus",
 } do
   shmx[name] = core[name]
 end

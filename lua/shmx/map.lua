@@ -32,6 +32,8 @@ local AHEAD = 3       -- batches under way for each worker
 ---@field failed table<integer, shmx.Task>
 ---@field left shmx.Range[]   what has not been submitted; the last is next
 ---@field size number?        elements for the next batch; nil: no batches any more
+---@field fixed boolean?      the size is not to be changed
+---@field send fun(f: function, ...): shmx.Task
 ---@field tasks shmx.Task[]   under way
 ---@field ranges shmx.Range[] theirs
 local Mapping = {}
@@ -39,6 +41,7 @@ Mapping.__index = Mapping
 
 -- How many elements of the range a batch shall have: at the end of the list they are shared out evenly.
 function Mapping:choose_size(range)
+  if self.fixed then return math.min(self.size, range.last - range.first + 1) end
   local share = (range.last - range.first) // (2 * self.workers) + 1
   return math.max(1, math.min(self.size // 1, share))
 end
@@ -61,7 +64,7 @@ function Mapping:submit()
     end
     self:add(task, first, first + count - 1)
   else
-    self:add(raw.submit(self.pool, self.f, self.values[first]), first, first, true)
+    self:add(self.send(self.f, self.values[first]), first, first, true)
   end
   range.first = first + count
   if range.first > range.last then self.left[#self.left] = nil end
@@ -69,7 +72,7 @@ end
 
 -- `count` elements have run in so many seconds, if that is known.
 function Mapping:adapt(count, seconds)
-  if not self.size or not seconds then return end
+  if not self.size or not seconds or self.fixed then return end
   self.size = math.max(1, math.min(self.size * GROWTH, count * TARGET / seconds))
 end
 
@@ -136,7 +139,7 @@ function Mapping:submit_rest(tasks)
   for at = #self.left, 1, -1 do
     local range = self.left[at]
     self.left[at] = nil
-    for i = range.first, range.last do tasks[i] = raw.submit(self.pool, self.f, self.values[i]) end
+    for i = range.first, range.last do tasks[i] = self.send(self.f, self.values[i]) end
   end
 end
 
@@ -169,13 +172,16 @@ end
 ---@param values table
 ---@param count integer
 ---@param workers integer of the pool
+---@param send fun(f: function, ...): shmx.Task
+---@param chunk integer? elements of a batch; nil: as many as are good
 ---@return table
-local function map(pool, f, values, count, workers)
+local function map(pool, f, values, count, workers, send, chunk)
   local results = core.new_list(count)
   results.n = count
   local self = setmetatable({
     pool = pool, f = f, values = values, workers = workers, results = results, failures = {}, failed = {},
-    left = { { first = 1, last = count } }, size = core.is_batchable(f) and 1 or nil, tasks = {}, ranges = {},
+    left = { { first = 1, last = count } }, size = core.is_batchable(f) and (chunk or 1) or nil, fixed = chunk ~= nil,
+    tasks = {}, ranges = {}, send = send,
   }, Mapping)
   if count == 0 then return results end
   self:run()

@@ -1,13 +1,16 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Pools: opening with options, and what is put together from submitting, waiting and taking in (shmx.core): execute,
--- map, the order of closing, the list of workers.
+-- map, imap, the order of closing, the list of workers.
+--
+-- pool:with returns a view: the pool with other options for what is submitted through it. Methods take either.
 
 local core = require "shmx.core"
 local options = require "shmx.options"
 local failure = require "shmx.failure"
 local map = require "shmx.map"
 local seeing = require "shmx.seeing"
+local stream = require "shmx.stream"
 
 ---@class shmx.PoolOptions
 ---@field workers integer?         default: -w of the command, else the number of cores
@@ -33,6 +36,11 @@ local seeing = require "shmx.seeing"
 ---@field done fun(self: shmx.Task): boolean                has it ended?
 ---@field cancel fun(self: shmx.Task): boolean              takes it back; false if a worker has begun
 
+---@class shmx.WithOptions
+---@field ahead integer?   tasks that imap has under way at a time; default: four for each worker
+---@field chunk integer?   elements that map and imap give to a worker at a time
+---@field name string?     of the tasks
+
 ---@class shmx.Pool
 ---@field workers shmx.Worker[]
 ---@field stats fun(self: shmx.Pool): shmx.Stats
@@ -55,8 +63,12 @@ Worker.__index = Worker
 Worker.__name = "shmx.Worker"
 
 local known_options = { workers = true, init = true, memory = true, progress = true, grace = true }
+local known_of_with = { ahead = true, chunk = true, name = true }
 local known_of_execute = { on_error = true }
 local known_of_close = { cancel = true }
+
+local AHEAD = 4 -- tasks for each worker that imap has under way
+local AHEAD_MAX = 1 << 20
 
 -- What a pool remembers besides its userdata.
 ---@type table<shmx.Pool, {workers: integer, grace: number}>
@@ -127,6 +139,67 @@ local function open(given)
   return pool
 end
 
+--- views ---
+
+---@class shmx.View: shmx.Pool
+local View = { __name = "shmx.pool with options" }
+
+---@type table<shmx.View, {pool: shmx.Pool, options: shmx.WithOptions}>
+local views = setmetatable({}, { __mode = "k" })
+local none = {} -- the options of a pool itself
+local takes_views = { submit = true, execute = true, map = true, imap = true, imap_unordered = true, with = true }
+
+-- The pool that a method was called with, perhaps by a view, and the options for what it submits.
+local function target(self, method)
+  local view = views[self]
+  local pool = view and view.pool or self
+  raw.check(pool, method)
+  return pool, view and view.options or none
+end
+
+-- A function that submits to the pool with these options; tasks have their own names unless there is one for all.
+local function sender(pool, with, name)
+  name = with.name or name
+  if with == none and not name then return function(f, ...) return raw.submit(pool, f, ...) end end
+  return function(f, ...) return raw.submit_with(pool, name, f, ...) end
+end
+
+local function read_with(given, before)
+  given = options.read(given, "argument #1 to 'with'", known_of_with)
+  local read = {}
+  for key, value in pairs(before) do read[key] = value end
+  if given.ahead ~= nil then read.ahead = options.count(given.ahead, "option 'ahead' to 'with'", 1, AHEAD_MAX) end
+  if given.chunk ~= nil then read.chunk = options.count(given.chunk, "option 'chunk' to 'with'", 1, AHEAD_MAX) end
+  if given.name ~= nil then read.name = options.typed(given.name, "option 'name' to 'with'", "string") end
+  return read
+end
+
+---The pool with these options for what is submitted through it.
+---@param given shmx.WithOptions
+---@return shmx.View
+function Pool:with(given)
+  local pool, before = target(self, "with")
+  local view = setmetatable({}, View)
+  views[view] = { pool = pool, options = read_with(given, before) }
+  return view
+end
+
+-- Methods of the pool that have nothing to do with options are called with the pool itself.
+function View:__index(key)
+  local pool = views[self].pool
+  if takes_views[key] then return View[key] or Pool[key] end
+  local value = pool[key]
+  if type(value) ~= "function" then return value end
+  return function(given, ...) return value(given == self and pool or given, ...) end
+end
+
+function View:__tostring() return tostring(views[self].pool) .. " with options" end
+
+function View:submit(f, ...)
+  local pool, with = target(self, "submit")
+  return raw.submit_with(pool, with.name, f, ...)
+end
+
 --- running tasks ---
 
 local function check_tasks(tasks)
@@ -158,13 +231,13 @@ end
 ---@param given {on_error: "return"|"raise"|nil}?
 ---@return shmx.Task[]
 function Pool:execute(tasks, given)
-  raw.check(self, "execute")
+  local pool = target(self, "execute")
   local list = check_tasks(tasks)
   local on_error = options.read(given, "argument #2 to 'execute'", known_of_execute).on_error
   if on_error ~= nil and on_error ~= "return" and on_error ~= "raise" then
     options.fail("bad option 'on_error' to 'execute' (\"return\" or \"raise\" expected, got %s)", tostring(on_error))
   end
-  for _, task in ipairs(list) do raw.publish(self, task) end
+  for _, task in ipairs(list) do raw.publish(pool, task) end
   local failures = wait_for_all(list)
   if #failures > 0 and on_error ~= "return" then error(failure.several(list, failures, core.where(), #list), 0) end
   return list
@@ -176,14 +249,53 @@ end
 ---@param values table
 ---@return table
 function Pool:map(f, values)
-  raw.check(self, "map")
+  local pool, with = target(self, "map")
   if type(f) ~= "function" then
     options.fail("bad argument #1 to 'map' (function expected, got %s)", options.type(f))
   elseif type(values) ~= "table" then
     options.fail("bad argument #2 to 'map' (table expected, got %s)", options.type(values))
   end
-  return map(self, f, values, values.n or #values, states[self].workers)
+  local count, workers = values.n or #values, states[pool].workers
+  return map(pool, f, values, count, workers, sender(pool, with), with.chunk)
 end
+
+-- The source of a stream: an iterator with what belongs to it, or the values of a list.
+local function read_source(method, source, state, control, closing)
+  if type(source) == "table" and not getmetatable(source) then
+    local index = 0
+    return function() index = index + 1 return source[index] end
+  end
+  local meta = debug.getmetatable(source)
+  if type(source) == "function" or meta and meta.__call then return source, state, control, closing end
+  options.fail("bad argument #2 to '%s' (an iterator or a list expected, got %s)", method, options.type(source))
+end
+
+local function open_stream(self, method, ordered, f, ...)
+  local pool, with = target(self, method)
+  if type(f) ~= "function" then
+    options.fail("bad argument #1 to '%s' (function expected, got %s)", method, options.type(f))
+  end
+  local iterator, state, control, closing = read_source(method, ...)
+  return stream.loop(stream.open {
+    send = sender(pool, with), send_chunk = sender(pool, with, core.name(f)), f = f, ordered = ordered,
+    iterator = iterator, state = state, control = control, closing = closing,
+    ahead = with.ahead or AHEAD * states[pool].workers, chunk = with.chunk or 1,
+  })
+end
+
+---For a generic `for`: the results of `f` for what an iterator gives, in that order. At most `ahead` tasks (pool:with)
+---are under way, so that an iterator without an end will do. The loop may be left at any time. A failure is raised in
+---its turn.
+---@param f function
+---@param iterator function|table  as ipairs and others return it, with its state, control and closing value; or a list
+---@param ... any
+function Pool:imap(f, iterator, ...) return open_stream(self, "imap", true, f, iterator, ...) end
+
+---The same in the order in which the tasks end.
+---@param f function
+---@param iterator function|table
+---@param ... any
+function Pool:imap_unordered(f, iterator, ...) return open_stream(self, "imap_unordered", false, f, iterator, ...) end
 
 --- closing ---
 

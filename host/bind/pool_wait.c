@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting for tasks: the methods of tasks, and waiting for any or all of a list.
+ *
+ * Who waits for a task of one pool looks at that pool alone, which is what most do. Who waits for tasks of several looks
+ * at all that are open: main has one bell, whoever rings it, so it may only sleep when none of them has anything new.
+ */
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+
+#include "bind/module.h"
+#include "bind/pool.h"
+#include "bind/pool_parts.h"
+#include "bind/process.h"
+#include "bind/task.h"
+
+#define POOLS "shmx.pools" /* in the registry: the open pools, by their address, weakly */
+
+int64_t shmx_luapool_deadline(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index)) return -1;
+  lua_Number seconds = luaL_checknumber(L, index);
+  luaL_argcheck(L, !isnan(seconds), index, "seconds expected, got nan");
+  if (seconds > 1e9) return -1;
+  return shmx_os_now() + (seconds > 0 ? (int64_t)(seconds * 1e9) : 0);
+}
+
+/* --- sleeping --- */
+
+/* After a signal: a hook that Ctrl-C has set fires in the next Lua function that runs, so one is run. The hook of the
+ * main thread counts for the coroutine that waits. */
+static void let_signals_speak(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main_thread = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  if (!lua_gethook(main_thread) && !lua_gethook(L)) return;
+  if (main_thread != L && lua_gethook(main_thread) && !lua_gethook(L))
+    lua_sethook(L, lua_gethook(main_thread), lua_gethookmask(main_thread), lua_gethookcount(main_thread));
+  if (luaL_loadstring(L, "return") == LUA_OK) lua_call(L, 0, 0);
+  else lua_pop(L, 1);
+}
+
+bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, int64_t deadline) {
+  if (!pool->core) return true; /* closed by a finalizer, when results were taken in */
+  let_signals_speak(L);         /* one that came while results were taken in */
+  if (!pool->core) return true;
+  int r = shmx_pool_wait(pool->core, deadline);
+  if (r == -EINTR) let_signals_speak(L);
+  return r != -ETIMEDOUT;
+}
+
+void shmx_luapool_note(lua_State *L, struct lua_pool *pool) {
+  lua_getfield(L, LUA_REGISTRYINDEX, POOLS);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, pool);
+  lua_pop(L, 1);
+}
+
+/* Pushes a list of the open pools and returns how many. Taking in can open and close pools, so it walks along a copy. */
+static int push_open_pools(lua_State *L) {
+  int count = 0;
+  lua_newtable(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, POOLS);
+  for (lua_pushnil(L); lua_next(L, -2);) {
+    struct lua_pool *pool = lua_touserdata(L, -1);
+    if (pool->core) lua_rawseti(L, -4, ++count);
+    else lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return count;
+}
+
+/* Takes in what has ended in the pools of the list on the top. */
+static int take_in_all(lua_State *L, int count) {
+  int taken = 0, list = lua_gettop(L);
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, list, i);
+    taken += shmx_luapool_take_in(L, list + 1, lua_touserdata(L, -1));
+    lua_pop(L, 1);
+  }
+  return taken;
+}
+
+/* Sleeps until something is new in one of the pools of the list on the top. False when the deadline has passed. */
+static bool sleep_on_all(lua_State *L, int count, int64_t deadline) {
+  let_signals_speak(L);
+  struct shmx_pool **cores = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *cores, 0);
+  uint32_t open = 0;
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, -2, i);
+    struct lua_pool *pool = lua_touserdata(L, -1);
+    if (pool->core) cores[open++] = pool->core;
+    lua_pop(L, 1);
+  }
+  int r = open > 0 ? shmx_pool_wait_any(cores, open, deadline) : 0;
+  lua_pop(L, 1);
+  if (r == -EINTR) let_signals_speak(L);
+  return r != -ETIMEDOUT;
+}
+
+/* Takes in what there is in any pool; if that is nothing, sleeps until there may be something. False when the deadline
+ * has passed; an error when no pool is open from which anything could come. */
+static bool wait_everywhere(lua_State *L, int64_t deadline) {
+  luaL_checkstack(L, 16, NULL);
+  int count = push_open_pools(L);
+  if (count == 0) return shmx_error(L, "the pool was closed before the task ended");
+  bool in_time = take_in_all(L, count) > 0 || sleep_on_all(L, count, deadline);
+  lua_pop(L, 1);
+  return in_time;
+}
+
+/* --- tasks --- */
+
+/* Waits until the task at `index` has ended. False when the deadline came first. */
+static bool wait_for_task(lua_State *L, int index, int64_t deadline) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  if (shmx_task_has_ended(task)) return true;
+  if (task->status == SHMX_TASK_NEW) return shmx_error(L, "the task has not been submitted to a pool");
+  lua_getiuservalue(L, index, SHMX_TASK_POOL);
+  int at = lua_gettop(L);
+  struct lua_pool *pool = lua_touserdata(L, at);
+  bool in_time = true;
+  while (!shmx_task_has_ended(task)) {
+    if (!pool->core) return shmx_error(L, "the pool was closed before the task ended");
+    if (shmx_luapool_take_in(L, at, pool) > 0) continue;
+    if (!in_time) break;
+    in_time = shmx_luapool_sleep(L, pool, deadline);
+  }
+  lua_settop(L, at - 1);
+  return shmx_task_has_ended(task);
+}
+
+/* task:get([seconds]) -> results... */
+static int task_get(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  shmx_check_process(L);
+  if (!wait_for_task(L, 1, shmx_luapool_deadline(L, 2))) {
+    lua_getiuservalue(L, 1, SHMX_TASK_NAME);
+    const char *name = lua_tostring(L, -1), *seconds = luaL_tolstring(L, 2, NULL);
+    return shmx_error(L, "timeout: task %s has not ended after %s seconds", name, seconds);
+  }
+  task->looked_at = true;
+  int count = shmx_task_push_results(L, 1);
+  if (task->status == SHMX_TASK_DONE) return count;
+  if (lua_istable(L, -1)) {
+    shmx_push_where(L);
+    lua_setfield(L, -2, "where");
+  }
+  return lua_error(L);
+}
+
+/* task:wait([seconds]) -> boolean: has it ended? */
+static int task_wait(lua_State *L) {
+  shmx_task_check(L, 1);
+  shmx_check_process(L);
+  lua_pushboolean(L, wait_for_task(L, 1, shmx_luapool_deadline(L, 2)));
+  return 1;
+}
+
+const char *shmx_task_state_on_board(lua_State *L, int index) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  lua_getiuservalue(L, index, SHMX_TASK_POOL);
+  struct lua_pool *pool = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (!pool || !pool->core) return "cancelled";
+  return shmx_pool_is_claimed(pool->core, task->ticket) ? "running" : "queued";
+}
+
+/* task:done() -> boolean; takes in what has ended, without waiting */
+static int task_done(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  shmx_check_process(L);
+  if (task->status == SHMX_TASK_QUEUED) {
+    lua_getiuservalue(L, 1, SHMX_TASK_POOL);
+    shmx_luapool_take_in(L, lua_gettop(L), lua_touserdata(L, -1));
+  }
+  lua_pushboolean(L, shmx_task_has_ended(task));
+  return 1;
+}
+
+/* Takes the task at index 1 back if no worker has begun it. */
+static bool take_back(lua_State *L, struct shmx_task *task) {
+  lua_getiuservalue(L, 1, SHMX_TASK_POOL);
+  struct lua_pool *pool = lua_touserdata(L, -1);
+  bool cancelled = task->status == SHMX_TASK_QUEUED && pool->core && shmx_pool_cancel(pool->core, task->ticket);
+  if (cancelled) shmx_luapool_take_in(L, lua_gettop(L), pool);
+  return cancelled;
+}
+
+/* task:cancel() -> boolean: has it been taken back, before a worker had it? */
+static int task_cancel(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  shmx_check_process(L);
+  lua_pushboolean(L, take_back(L, task));
+  return 1;
+}
+
+/* core.abandon(task): nobody will ask for its results; it is taken back if no worker has begun it */
+static int abandon_task(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  task->looked_at = true;
+  take_back(L, task);
+  return 0;
+}
+
+/* --- pools --- */
+
+int shmx_luapool_wait(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  int64_t deadline = shmx_luapool_deadline(L, 2);
+  bool in_time = shmx_luapool_take_in(L, 1, pool) > 0 || shmx_luapool_sleep(L, pool, deadline);
+  shmx_luapool_take_in(L, 1, pool);
+  lua_pushboolean(L, in_time);
+  return 1;
+}
+
+/* The place in the list at index `list`, at least one task, of the first that has ended; 0: none. */
+static lua_Integer find_ended(lua_State *L, int list) {
+  lua_Integer found = 0;
+  for (lua_Integer i = 1; found == 0 && lua_rawgeti(L, list, i) != LUA_TNIL; i++) {
+    if (shmx_task_has_ended(shmx_task_check(L, -1))) found = i;
+    lua_pop(L, 1);
+  }
+  if (found == 0) lua_pop(L, 1);
+  return found;
+}
+
+int shmx_luapool_wait_any(lua_State *L) {
+  struct lua_pool *pool = shmx_luapool_check(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_Integer found;
+  while ((found = find_ended(L, 2)) == 0) {
+    if (!pool->core) return shmx_error(L, "the pool was closed before a task ended");
+    if (shmx_luapool_take_in(L, 1, pool) == 0) shmx_luapool_sleep(L, pool, -1);
+  }
+  lua_pushinteger(L, found);
+  return 1;
+}
+
+/* --- lists --- */
+
+/* Refuses what is no list of submitted tasks. Returns how many. */
+static lua_Integer check_list(lua_State *L, const char *name) {
+  if (!lua_istable(L, 1))
+    return shmx_error(L, "bad argument #1 to '%s' (a list of tasks expected, got %s)", name, luaL_typename(L, 1));
+  lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, 1, i);
+    struct shmx_task *task = shmx_task_test(L, -1);
+    if (!task)
+      return shmx_error(L, "bad argument #1 to '%s' (element %I is not a task but a %s)", name, (LUAI_UACINT)i,
+                        luaL_typename(L, -1));
+    if (task->status == SHMX_TASK_NEW)
+      return shmx_error(L, "bad argument #1 to '%s' (element %I has not been submitted to a pool)", name,
+                        (LUAI_UACINT)i);
+    lua_pop(L, 1);
+  }
+  return count;
+}
+
+/* core.wait(tasks [, seconds]) -> boolean: have all of them ended? */
+static int wait_for_list(lua_State *L) {
+  shmx_check_process(L);
+  lua_Integer count = check_list(L, "wait");
+  int64_t deadline = shmx_luapool_deadline(L, 2);
+  bool all = true;
+  for (lua_Integer i = 1; i <= count && all; i++) {
+    lua_rawgeti(L, 1, i);
+    all = wait_for_task(L, lua_gettop(L), deadline);
+    lua_pop(L, 1);
+  }
+  lua_pushboolean(L, all);
+  return 1;
+}
+
+/* core.first(tasks [, seconds]) -> task, place: one that has ended; nothing when the deadline came first */
+static int wait_for_first(lua_State *L) {
+  shmx_check_process(L);
+  lua_Integer count = check_list(L, "first"), found = 0;
+  int64_t deadline = shmx_luapool_deadline(L, 2);
+  bool in_time = true;
+  while (count > 0 && (found = find_ended(L, 1)) == 0 && in_time) in_time = wait_everywhere(L, deadline);
+  if (found == 0) return 0;
+  lua_rawgeti(L, 1, found);
+  lua_pushinteger(L, found);
+  return 2;
+}
+
+static const luaL_Reg task_methods[] = {
+    {"get", task_get}, {"wait", task_wait}, {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {
+    {"wait", wait_for_list}, {"first", wait_for_first}, {"abandon", abandon_task}, {NULL, NULL}};
+
+void shmx_luapool_open_waiting(lua_State *L) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_setfield(L, LUA_REGISTRYINDEX, POOLS);
+  luaL_getmetatable(L, SHMX_TASK_TYPE);
+  lua_getfield(L, -1, "methods");
+  luaL_setfuncs(L, task_methods, 0);
+  lua_pop(L, 2);
+  luaL_setfuncs(L, functions, 0);
+}

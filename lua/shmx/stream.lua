@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Streams: pool:imap and pool:imap_unordered. Elements come from an iterator, of whatever length, and no more than
+-- `ahead` tasks are under way at a time: a source without an end costs no more than that.
+--
+-- A chunk is one task for several elements, which run one after the other. Each has its own outcome, so that the
+-- failure of one loses none of the others.
+
+local core = require "shmx.core"
+local options = require "shmx.options"
+local failure = require "shmx.failure"
+
+---What became of an element: its results, or its failure.
+---@class shmx.Outcome
+---@field n integer?              of its results, which are at 1 to n
+---@field failure shmx.Failure?
+
+---@class shmx.Stream
+---@field send fun(f: function, ...): shmx.Task       submits
+---@field send_chunk fun(f: function, ...): shmx.Task  the same under a name that says what f is
+---@field f function
+---@field iterator function
+---@field state any
+---@field control any
+---@field closing any             of the source; closed with the stream
+---@field over boolean            the source has ended
+---@field ahead integer
+---@field chunk integer
+---@field ordered boolean
+---@field tasks shmx.Task[]       under way, in order
+---@field first integer           the oldest of them
+---@field last integer
+---@field outcomes shmx.Outcome[] of a chunk: what is to come, the last first
+---@field closed boolean
+local Stream = {}
+Stream.__index = Stream
+Stream.__name = "shmx.Stream"
+
+--- chunks ---
+
+-- In a worker: f for one element after the other. An outcome is {true, n, results...} or {false, error, traceback}.
+local function run_chunk(f, elements)
+  local pack, unpack, traceback = table.pack, table.unpack, debug.traceback
+  local function handle(err) return { err, traceback(nil, 2) } end
+  local outcomes = {}
+  for i, element in ipairs(elements) do
+    local results = pack(xpcall(f, handle, unpack(element, 1, element.n)))
+    if results[1] then outcomes[i] = { true, results.n - 1, unpack(results, 2, results.n) }
+    else outcomes[i] = { false, results[2][1], results[2][2] } end
+  end
+  return outcomes
+end
+
+---@return shmx.Outcome
+local function read_outcome(task, given)
+  if not given[1] then return { failure = failure.new(task, "failed", given[2], given[3]) } end
+  return { n = given[2], table.unpack(given, 3, 2 + given[2]) }
+end
+
+-- The outcomes of a task's elements, the last first.
+local function read_outcomes(task)
+  local list, outcomes = task.result, {}
+  for i = #list, 1, -1 do outcomes[#outcomes + 1] = read_outcome(task, list[i]) end
+  return outcomes
+end
+
+-- Takes the next elements from the source, as many as a chunk has.
+function Stream:next_chunk()
+  local elements = {}
+  local function add(...)
+    if (...) == nil then
+      self.over = true
+    else
+      self.control = ...
+      elements[#elements + 1] = table.pack(...)
+    end
+  end
+  while not self.over and #elements < self.chunk do add(self.iterator(self.state, self.control)) end
+  if #elements > 0 then self:add(self.send_chunk(run_chunk, self.f, elements)) end
+end
+
+--- tasks ---
+
+function Stream:add(task)
+  self.last = self.last + 1
+  self.tasks[self.last] = task
+end
+
+function Stream:submit_element(...)
+  if (...) == nil then
+    self.over = true
+  else
+    self.control = ...
+    self:add(self.send(self.f, ...))
+  end
+end
+
+-- Keeps as many tasks under way as there shall be.
+function Stream:fill()
+  while not self.over and self.last - self.first + 1 < self.ahead do
+    if self.chunk > 1 then self:next_chunk()
+    else self:submit_element(self.iterator(self.state, self.control)) end
+  end
+end
+
+-- Takes the task out whose turn it is: the oldest, or one that has ended.
+function Stream:pick()
+  local tasks, at = self.tasks, self.first
+  if not self.ordered then
+    local list = table.move(tasks, self.first, self.last, 1, {})
+    local _, place = core.first(list)
+    at = at + place - 1
+  end
+  local task = tasks[at]
+  table.move(tasks, self.first, at - 1, self.first + 1)
+  tasks[self.first] = nil
+  self.first = self.first + 1
+  return task
+end
+
+-- The first result ends a loop when it is nil.
+local function check(name, ...)
+  if (...) ~= nil then return ... end
+  options.fail("the first result of %s is nil, which would end the loop; return another value, or use pool:map", name)
+end
+
+local function yield(outcome)
+  if outcome.failure then
+    outcome.failure.where = core.where()
+    error(outcome.failure, 0)
+  end
+  return check("an element", table.unpack(outcome, 1, outcome.n))
+end
+
+-- The results of the next element; nothing after the last one.
+function Stream:step()
+  if self.closed then return nil end
+  if #self.outcomes > 0 then return yield(table.remove(self.outcomes)) end
+  self:fill()
+  if self.first > self.last then return nil end
+  local task = self:pick()
+  if self.chunk == 1 then return check(task.name, task:get()) end
+  task:get()
+  self.outcomes = read_outcomes(task)
+  return yield(table.remove(self.outcomes))
+end
+
+---Takes back what no worker has begun, forgets the rest, and closes the source.
+---@param err any the error that ends the loop
+function Stream:close(err)
+  if self.closed then return end
+  self.closed = true
+  for i = self.first, self.last do core.abandon(self.tasks[i]) end
+  self.tasks, self.outcomes = {}, {}
+  local meta = debug.getmetatable(self.closing)
+  if meta and self.closing then meta.__close(self.closing, err) end
+end
+
+Stream.__close = Stream.close
+
+---@param given table the fields send, send_chunk, f, iterator, state, control, closing, ahead, chunk, ordered
+---@return shmx.Stream
+local function open(given)
+  given.over, given.closed = false, false
+  given.tasks, given.first, given.last, given.outcomes = {}, 1, 0, {}
+  return setmetatable(given, Stream)
+end
+
+---The four values of the generic `for`.
+---@param stream shmx.Stream
+local function loop(stream)
+  return function() return stream:step() end, nil, nil, stream
+end
+
+return { open = open, loop = loop }
