@@ -32,16 +32,6 @@ bool shmx_view_same_shape(const struct shmx_view *a, const struct shmx_view *b) 
   return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof a->shape[0]) == 0;
 }
 
-/* The bytes between the first and the last that a view with elements touches. */
-static void find_bounds(const struct shmx_view *view, uintptr_t *low, uintptr_t *high) {
-  *low = (uintptr_t)view->data;
-  *high = *low + (uintptr_t)shmx_dtype_size(view->dtype);
-  for (int d = 0; d < view->ndim; d++) {
-    int64_t reach = (view->shape[d] - 1) * view->strides[d];
-    *(reach < 0 ? low : high) += (uintptr_t)reach;
-  }
-}
-
 /* Dimensions of one element may have any stride. */
 static bool same_elements(const struct shmx_view *a, const struct shmx_view *b) {
   if (a->data != b->data || shmx_dtype_size(a->dtype) != shmx_dtype_size(b->dtype)) return false;
@@ -53,9 +43,5 @@ static bool same_elements(const struct shmx_view *a, const struct shmx_view *b) 
 }
 
 bool shmx_view_conflicts(const struct shmx_view *written, const struct shmx_view *read) {
-  uintptr_t low_a, high_a, low_b, high_b;
-  if (shmx_view_count(written) == 0 || shmx_view_count(read) == 0) return false;
-  find_bounds(written, &low_a, &high_a);
-  find_bounds(read, &low_b, &high_b);
-  return low_a < high_b && low_b < high_a && !same_elements(written, read);
+  return shmx_view_overlaps(written, read) && !same_elements(written, read);
 }

@@ -36,11 +36,4 @@ void shmx_kernel_linspace(enum shmx_dtype dtype, void *data, int64_t count, doub
  * fraction and are clamped to its range (NaN becomes 0); everything but 0 is true. */
 void shmx_kernel_copy(const struct shmx_view *to, const struct shmx_view *from);
 
-/* The sum: of integers in 64 bits that wrap, of bools the number of true ones, of floats pairwise in double. */
-struct shmx_scalar shmx_kernel_sum(const struct shmx_view *view);
-
-/* The smallest and the largest element, of at least one. NaN wins over numbers. */
-struct shmx_scalar shmx_kernel_min(const struct shmx_view *view);
-struct shmx_scalar shmx_kernel_max(const struct shmx_view *view);
-
 #endif

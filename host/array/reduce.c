@@ -1,158 +1,304 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reductions to one number: sum, min, max.
+ * Reductions: see array/reduce.h.
  *
- * A float sum adds blocks of up to 128 elements in eight lanes, and the blocks' sums like a binary counter: two sums of
- * one block make a sum of two, two of these a sum of four, and so on. Each element passes through about log2(n)
- * additions, so the error stays small however long the array and however its rows lie.
+ * The elements that go into one result are a *line*. Lines are folded one by one where their own elements lie closer
+ * together than the lines do, and otherwise side by side, some hundreds at a time, in the order of memory.
+ *
+ * A float sum of one line adds blocks, and the blocks' sums like a binary counter: two sums of one block make a sum of
+ * two, two of these a sum of four, and so on. Lines side by side are added in halves, down to a block.
  */
+#include "array/reduce.h"
+
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "array/kernel.h"
+#include "array/best.h"
+#include "array/cast.h"
+#include "array/fold.h"
 #include "array/loop.h"
 
-enum { LANES = 8, SUM_BLOCK = 128 };
+enum { TILE = 2048, SHORT_LINE = 16 };
 
-/* What a row adds to. */
-struct sum {
-  uint64_t integer;
+/* One reduction under way: how elements are folded. */
+struct folding {
+  const struct shmx_reduce *call;
+  shmx_fold_row *row;
+  shmx_fold_each *each;
+  enum shmx_fold fold;
+  enum shmx_dtype from, to; /* of elements and of accumulators */
+  bool adds_floats;
+  const double *centres; /* of variances: the mean of each line, whose squared distances are added; NULL otherwise */
+};
+
+/* The accumulators of up to TILE lines. */
+union accumulators {
+  double number[TILE];
+  char bytes[TILE * SHMX_FOLD_MAX_SIZE];
+};
+
+/* The sum of a line, block by block. */
+struct pile {
   uint64_t blocks;  /* that have been added to parts */
   double parts[64]; /* part k is the sum of 2^k blocks, and counts if bit k of `blocks` is set */
 };
 
-static void add_block(struct sum *sum, double value) {
+static void pile_add(struct pile *pile, double value) {
   int k = 0;
-  for (uint64_t n = sum->blocks++; n & 1; n >>= 1) value += sum->parts[k++];
-  sum->parts[k] = value;
+  for (uint64_t n = pile->blocks++; n & 1; n >>= 1) value += pile->parts[k++];
+  pile->parts[k] = value;
 }
 
-static double total(const struct sum *sum) {
+static double pile_total(const struct pile *pile) {
   double value = 0;
-  for (int k = 0; k < 64; k++) {
-    if (sum->blocks >> k & 1) value += sum->parts[k];
+  for (int k = 0; pile->blocks >> k != 0; k++) {
+    if (pile->blocks >> k & 1) value += pile->parts[k];
   }
   return value;
 }
 
-typedef void sum_row(struct sum *sum, const char *data, int64_t stride, int64_t count);
-
-#define SUM_INTEGER(tag, type, value)                                                                                  \
-  static void sum_##tag(struct sum *sum, const char *data, int64_t stride, int64_t count) {                            \
-    uint64_t result = 0;                                                                                               \
-    if (stride == (int64_t)sizeof(type)) {                                                                             \
-      const type *in = (const type *)(const void *)data;                                                               \
-      for (int64_t i = 0; i < count; i++) result += (uint64_t)(value(in[i]));                                          \
-    } else {                                                                                                           \
-      for (int64_t i = 0; i < count; i++)                                                                              \
-        result += (uint64_t)(value(*(const type *)(const void *)(data + i * stride)));                                 \
-    }                                                                                                                  \
-    sum->integer += result;                                                                                            \
+enum shmx_dtype shmx_fold_dtype(enum shmx_fold fold, enum shmx_dtype dtype) {
+  switch (fold) {
+  case SHMX_FOLD_ANY:
+  case SHMX_FOLD_ALL: return SHMX_BOOL;
+  case SHMX_FOLD_MIN:
+  case SHMX_FOLD_MAX: return dtype;
+  case SHMX_FOLD_TOTAL: return SHMX_F64;
+  default: break;
   }
-#define ITSELF(x)                   (x)
-#define TRUTH(x)                    ((x) != 0)
-#define SUM_OF(constant, tag, type) SUM_INTEGER(tag, type, ITSELF)
-SHMX_INTEGER_DTYPES(SUM_OF)
-SUM_INTEGER(b8, shmx_bool, TRUTH)
-
-#define SUM_FLOAT(constant, tag, type)                                                                                 \
-  static double block_##tag(const type *in, int64_t count) {                                                           \
-    double lanes[LANES] = {0};                                                                                         \
-    int64_t i = 0;                                                                                                     \
-    for (; i + LANES <= count; i += LANES) {                                                                           \
-      for (int k = 0; k < LANES; k++) lanes[k] += in[i + k];                                                           \
-    }                                                                                                                  \
-    for (int k = 0; i < count; i++, k++) lanes[k] += in[i];                                                            \
-    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));          \
-  }                                                                                                                    \
-  static void sum_##tag(struct sum *sum, const char *data, int64_t stride, int64_t count) {                            \
-    type gathered[SUM_BLOCK];                                                                                          \
-    for (int64_t i = 0; i < count; i += SUM_BLOCK) {                                                                   \
-      int64_t n = count - i < SUM_BLOCK ? count - i : SUM_BLOCK;                                                       \
-      const type *in = (const type *)(const void *)(data + i * stride);                                                \
-      if (stride != (int64_t)sizeof(type)) {                                                                           \
-        for (int64_t j = 0; j < n; j++) gathered[j] = *(const type *)(const void *)(data + (i + j) * stride);          \
-        in = gathered;                                                                                                 \
-      }                                                                                                                \
-      add_block(sum, block_##tag(in, n));                                                                              \
-    }                                                                                                                  \
-  }
-SHMX_FLOAT_DTYPES(SUM_FLOAT)
-
-struct shmx_scalar shmx_kernel_sum(const struct shmx_view *view) {
-#define SUM_ENTRY(constant, tag, type) [SHMX_##constant] = sum_##tag,
-  static sum_row *const rows[] = {SHMX_DTYPES(SUM_ENTRY)};
-  struct sum sum = {0};
-  struct shmx_loop loop;
-  if (shmx_loop_start(&loop, view, NULL)) {
-    do rows[view->dtype](&sum, loop.data[0], loop.stride[0], loop.count);
-    while (shmx_loop_next(&loop));
-  }
-  if (shmx_dtype_is_float(view->dtype)) return (struct shmx_scalar){SHMX_SCALAR_FLOAT, .number = total(&sum)};
-  return (struct shmx_scalar){SHMX_SCALAR_INTEGER, .integer = (int64_t)sum.integer};
+  if (shmx_dtype_is_float(dtype)) return SHMX_F64;
+  bool is_unsigned = dtype == SHMX_U8 || dtype == SHMX_U16 || dtype == SHMX_U32 || dtype == SHMX_U64;
+  return is_unsigned ? SHMX_U64 : SHMX_I64;
 }
 
-/* `x` takes the place of `best` when it is better or not a number; nothing takes the place of a NaN. For integers the
- * second test is always false. */
-#define LESS(x, best)    (((x) < (best)) | ((x) != (x)))
-#define GREATER(x, best) (((x) > (best)) | ((x) != (x)))
+static const enum shmx_fold folds[SHMX_REDUCE_COUNT] = {
+    [SHMX_REDUCE_SUM] = SHMX_FOLD_SUM,    [SHMX_REDUCE_PROD] = SHMX_FOLD_PROD, [SHMX_REDUCE_MIN] = SHMX_FOLD_MIN,
+    [SHMX_REDUCE_MAX] = SHMX_FOLD_MAX,    [SHMX_REDUCE_ANY] = SHMX_FOLD_ANY,   [SHMX_REDUCE_ALL] = SHMX_FOLD_ALL,
+    [SHMX_REDUCE_MEAN] = SHMX_FOLD_TOTAL, [SHMX_REDUCE_VAR] = SHMX_FOLD_TOTAL, [SHMX_REDUCE_STD] = SHMX_FOLD_TOTAL,
+};
 
-/* Goes through a row in lanes, so that no comparison waits for the one before it. `state` points to the best so far. */
-typedef void best_row(void *state, const char *data, int64_t stride, int64_t count);
+static bool is_variance(enum shmx_reduction reduction) {
+  return reduction == SHMX_REDUCE_VAR || reduction == SHMX_REDUCE_STD;
+}
 
-#define BEST(tag, type, word, better)                                                                                  \
-  static void word##_##tag(void *state, const char *data, int64_t stride, int64_t count) {                             \
-    type best = *(type *)state, lanes[LANES];                                                                          \
-    int64_t i = 0;                                                                                                     \
-    for (int k = 0; k < LANES; k++) lanes[k] = best;                                                                   \
-    if (stride == (int64_t)sizeof(type)) {                                                                             \
-      const type *in = (const type *)(const void *)data;                                                               \
-      for (; i + LANES <= count; i += LANES) {                                                                         \
-        for (int k = 0; k < LANES; k++) lanes[k] = better(in[i + k], lanes[k]) ? in[i + k] : lanes[k];                 \
-      }                                                                                                                \
-    }                                                                                                                  \
-    for (int k = 0; k < LANES; k++) best = better(lanes[k], best) ? lanes[k] : best;                                   \
-    for (; i < count; i++) {                                                                                           \
-      type x = *(const type *)(const void *)(data + i * stride);                                                       \
-      best = better(x, best) ? x : best;                                                                               \
-    }                                                                                                                  \
-    *(type *)state = best;                                                                                             \
-  }
-#define BOTH(constant, tag, type)                                                                                      \
-  BEST(tag, type, min, LESS)                                                                                           \
-  BEST(tag, type, max, GREATER)
-SHMX_DTYPES(BOTH)
+static bool is_best(enum shmx_reduction reduction) {
+  return reduction == SHMX_REDUCE_ARGMIN || reduction == SHMX_REDUCE_ARGMAX;
+}
 
-/* The element at `p` as a scalar. */
-static struct shmx_scalar load(enum shmx_dtype dtype, const void *p) {
-#define LOAD_INTEGER(constant, tag, type)                                                                              \
-  case SHMX_##constant: return (struct shmx_scalar){SHMX_SCALAR_INTEGER, .integer = (int64_t) * (const type *)p};
-  switch (dtype) {
-    SHMX_INTEGER_DTYPES(LOAD_INTEGER)
-  case SHMX_F32: return (struct shmx_scalar){SHMX_SCALAR_FLOAT, .number = *(const float *)p};
-  case SHMX_F64: return (struct shmx_scalar){SHMX_SCALAR_FLOAT, .number = *(const double *)p};
-  default: return (struct shmx_scalar){SHMX_SCALAR_BOOL, .boolean = *(const shmx_bool *)p != 0};
+enum shmx_dtype shmx_reduce_dtype(enum shmx_reduction reduction, enum shmx_dtype dtype) {
+  if (is_best(reduction)) return SHMX_I64;
+  if (dtype == SHMX_F32 && reduction != SHMX_REDUCE_ANY && reduction != SHMX_REDUCE_ALL) return SHMX_F32;
+  return shmx_fold_dtype(folds[reduction], dtype);
+}
+
+static struct folding start(const struct shmx_reduce *call) {
+  enum shmx_fold fold = folds[call->reduction];
+  enum shmx_dtype from = call->in.dtype, to = shmx_fold_dtype(fold, from);
+  return (struct folding){.call = call,
+                          .row = shmx_folds()->row[fold][from],
+                          .each = shmx_folds()->each[fold][from],
+                          .fold = fold,
+                          .from = from,
+                          .to = to,
+                          .adds_floats = to == SHMX_F64 && (fold == SHMX_FOLD_SUM || fold == SHMX_FOLD_TOTAL)};
+}
+
+/* Sets accumulators to what an element changes into itself; for extremes that is the line's first element. */
+static void clear(const struct folding *f, char *accumulators, const char *data, int64_t stride, int64_t count) {
+  int64_t size = shmx_dtype_size(f->to);
+  if (f->fold == SHMX_FOLD_PROD) {
+    uint64_t one = 1;
+    double unit = 1;
+    for (int64_t i = 0; i < count; i++) memcpy(accumulators + i * size, f->to == SHMX_F64 ? (void *)&unit : &one, 8);
+  } else if (f->fold == SHMX_FOLD_MIN || f->fold == SHMX_FOLD_MAX) {
+    shmx_casts()->row[f->to][f->from](accumulators, size, data, stride, count);
+  } else {
+    memset(accumulators, f->fold == SHMX_FOLD_ALL, (size_t)(count * size));
   }
 }
 
-static struct shmx_scalar find_best(const struct shmx_view *view, best_row *row) {
-  uint64_t best = 0; /* has room for an element of any dtype */
+/* --- lines one by one --- */
+
+/* The sum of a block of at most SHMX_FOLD_BLOCK elements, or of their squared distances from the centre. */
+static double add_block(const struct folding *f, const char *data, int64_t stride, int64_t count) {
+  double sum = 0, square[SHMX_FOLD_BLOCK];
+  if (!f->centres) {
+    f->row(&sum, data, stride, count);
+    return sum;
+  }
+  shmx_casts()->row[SHMX_F64][f->from]((char *)square, sizeof square[0], data, stride, count);
+  for (int64_t i = 0; i < count; i++) square[i] = (square[i] - *f->centres) * (square[i] - *f->centres);
+  shmx_folds()->row[SHMX_FOLD_TOTAL][SHMX_F64](&sum, (const char *)square, sizeof square[0], count);
+  return sum;
+}
+
+static void add_blocks(const struct folding *f, struct pile *pile, const char *data, int64_t stride, int64_t count) {
+  for (int64_t i = 0; i < count; i += SHMX_FOLD_BLOCK) {
+    int64_t n = count - i < SHMX_FOLD_BLOCK ? count - i : SHMX_FOLD_BLOCK;
+    pile_add(pile, add_block(f, data + i * stride, stride, n));
+  }
+}
+
+static void fold_line(const struct folding *f, char *accumulator, const char *data, int64_t stride, int64_t count) {
+  if (!f->adds_floats) {
+    f->row(accumulator, data, stride, count);
+    return;
+  }
+  struct pile pile;
+  pile.blocks = 0;
+  add_blocks(f, &pile, data, stride, count);
+  double sum = pile_total(&pile);
+  memcpy(accumulator, &sum, sizeof sum);
+}
+
+/* --- lines side by side --- */
+
+/* Folds element i of a row into accumulator i, or its squared distance from centre i. */
+static void fold_row(const struct folding *f, char *accumulators, const char *data, int64_t stride, int64_t count) {
+  double square[TILE];
+  if (!f->centres) {
+    f->each(accumulators, data, stride, count);
+    return;
+  }
+  shmx_casts()->row[SHMX_F64][f->from]((char *)square, sizeof square[0], data, stride, count);
+  for (int64_t i = 0; i < count; i++) square[i] = (square[i] - f->centres[i]) * (square[i] - f->centres[i]);
+  shmx_folds()->each[SHMX_FOLD_TOTAL][SHMX_F64](accumulators, (const char *)square, sizeof square[0], count);
+}
+
+/* Folds `n` rows of `count` elements. The recursion is as deep as n has binary digits. */
+static void fold_rows(const struct folding *f, char *accumulators, const char *data, int64_t step, int64_t n,
+                      int64_t stride, int64_t count) {
+  if (!f->adds_floats || n <= SHMX_FOLD_BLOCK / 4) {
+    for (int64_t i = 0; i < n; i++) fold_row(f, accumulators, data + i * step, stride, count);
+    return;
+  }
+  double *sums = (double *)(void *)accumulators, half[TILE];
+  memset(half, 0, (size_t)count * sizeof half[0]);
+  fold_rows(f, accumulators, data, step, n / 2, stride, count);
+  fold_rows(f, (char *)half, data + n / 2 * step, step, n - n / 2, stride, count);
+  for (int64_t i = 0; i < count; i++) sums[i] += half[i];
+}
+
+/* --- both --- */
+
+/* Folds `count` lines, `stride` bytes apart, of `n` elements each, `step` bytes apart. */
+static void fold_lines(const struct folding *f, char *accumulators, const char *data, int64_t step, int64_t n,
+                       int64_t stride, int64_t count) {
+  clear(f, accumulators, data, stride, count);
+  bool closer = step < 0 ? -step <= llabs(stride) : step <= llabs(stride);
+  if (count > 1 && (!closer || n < SHORT_LINE)) {
+    fold_rows(f, accumulators, data, step, n, stride, count);
+    return;
+  }
+  struct folding line = *f;
+  for (int64_t i = 0; i < count; i++) {
+    if (f->centres) line.centres = f->centres + i;
+    fold_line(&line, accumulators + i * shmx_dtype_size(f->to), data + i * stride, step, n);
+  }
+}
+
+/* Makes means of sums, and variances and deviations of the sums of squares. */
+static void divide(double *values, int64_t count, double by, bool root) {
+  for (int64_t i = 0; i < count; i++) values[i] = root ? sqrt(values[i] / by) : values[i] / by;
+}
+
+static double divisor(const struct shmx_reduce *call, int64_t n) {
+  double rest = (double)n - call->ddof;
+  return rest > 0 ? rest : 0;
+}
+
+static void reduce_tile(const struct folding *f, union accumulators *acc, const char *data, int64_t step, int64_t n,
+                        int64_t stride, int64_t count) {
+  enum shmx_reduction reduction = f->call->reduction;
+  fold_lines(f, acc->bytes, data, step, n, stride, count);
+  if (reduction == SHMX_REDUCE_MEAN) divide(acc->number, count, (double)n, false);
+  if (!is_variance(reduction)) return;
+  double means[TILE];
+  struct folding squares = *f;
+  divide(acc->number, count, (double)n, false);
+  memcpy(means, acc->number, (size_t)count * sizeof means[0]);
+  squares.centres = means;
+  fold_lines(&squares, acc->bytes, data, step, n, stride, count);
+  divide(acc->number, count, divisor(f->call, n), reduction == SHMX_REDUCE_STD);
+}
+
+/* Writes the results of a row of lines. */
+static void reduce_row(const struct folding *f, const struct shmx_loop *loop, int64_t step, int64_t n) {
+  shmx_cast_row *store = shmx_casts()->row[f->call->out.dtype][f->to];
+  union accumulators acc;
+  for (int64_t i = 0; i < loop->count; i += TILE) {
+    int64_t count = loop->count - i < TILE ? loop->count - i : TILE;
+    reduce_tile(f, &acc, loop->data[0] + i * loop->stride[0], step, n, loop->stride[0], count);
+    store(loop->data[1] + i * loop->stride[1], loop->stride[1], acc.bytes, shmx_dtype_size(f->to), count);
+  }
+}
+
+static void reduce_axis(const struct folding *f) {
+  const struct shmx_reduce *call = f->call;
+  struct shmx_view lines = call->in;
   struct shmx_loop loop;
-  memcpy(&best, view->data, (size_t)shmx_dtype_size(view->dtype));
-  shmx_loop_start(&loop, view, NULL);
-  do row(&best, loop.data[0], loop.stride[0], loop.count);
+  shmx_view_drop(&lines, call->axis, 0);
+  if (!shmx_loop_start(&loop, &lines, &call->out)) return;
+  do reduce_row(f, &loop, call->in.strides[call->axis], call->in.shape[call->axis]);
   while (shmx_loop_next(&loop));
-  return load(view->dtype, &best);
 }
 
-#define MIN_ENTRY(constant, tag, type) [SHMX_##constant] = min_##tag,
-#define MAX_ENTRY(constant, tag, type) [SHMX_##constant] = max_##tag,
+/* --- one line that is a whole view --- */
 
-struct shmx_scalar shmx_kernel_min(const struct shmx_view *view) {
-  static best_row *const rows[] = {SHMX_DTYPES(MIN_ENTRY)};
-  return find_best(view, rows[view->dtype]);
+static void fold_view(const struct folding *f, union accumulators *acc) {
+  const struct shmx_view *in = &f->call->in;
+  struct shmx_loop loop;
+  struct pile pile;
+  pile.blocks = 0;
+  clear(f, acc->bytes, in->data, 0, 1);
+  if (!shmx_loop_start(&loop, in, NULL)) return;
+  do {
+    if (f->adds_floats) add_blocks(f, &pile, loop.data[0], loop.stride[0], loop.count);
+    if (!f->adds_floats) f->row(acc->bytes, loop.data[0], loop.stride[0], loop.count);
+  } while (shmx_loop_next(&loop));
+  if (f->adds_floats) acc->number[0] = pile_total(&pile);
 }
 
-struct shmx_scalar shmx_kernel_max(const struct shmx_view *view) {
-  static best_row *const rows[] = {SHMX_DTYPES(MAX_ENTRY)};
-  return find_best(view, rows[view->dtype]);
+static void reduce_all(const struct folding *f) {
+  enum shmx_reduction reduction = f->call->reduction;
+  double n = (double)shmx_view_count(&f->call->in), mean;
+  union accumulators acc;
+  fold_view(f, &acc);
+  if (reduction == SHMX_REDUCE_MEAN || is_variance(reduction)) acc.number[0] /= n;
+  if (is_variance(reduction)) {
+    struct folding squares = *f;
+    mean = acc.number[0];
+    squares.centres = &mean;
+    fold_view(&squares, &acc);
+    divide(acc.number, 1, divisor(f->call, (int64_t)n), reduction == SHMX_REDUCE_STD);
+  }
+  shmx_casts()->row[f->call->out.dtype][f->to](f->call->out.data, 0, acc.bytes, 0, 1);
+}
+
+/* Puts the dimensions into the order of memory, so that elements are read as they lie. */
+static void straighten(struct shmx_view *view) {
+  for (int d = 0; d < view->ndim; d++) {
+    if (view->strides[d] < 0 && view->shape[d] > 0) shmx_view_slice(view, d, view->shape[d] - 1, view->shape[d], -1);
+    for (int e = d; e > 0 && view->strides[e] > view->strides[e - 1]; e--) {
+      int64_t shape = view->shape[e], stride = view->strides[e];
+      view->shape[e] = view->shape[e - 1], view->strides[e] = view->strides[e - 1];
+      view->shape[e - 1] = shape, view->strides[e - 1] = stride;
+    }
+  }
+}
+
+void shmx_reduce_run(const struct shmx_reduce *reduce) {
+  struct shmx_reduce call = *reduce;
+  if (is_best(call.reduction)) {
+    shmx_best_find(&call);
+    return;
+  }
+  if (call.axis < 0 || call.in.ndim == 1) straighten(&call.in);
+  struct folding f = start(&call);
+  if (call.axis < 0 || call.in.ndim == 1) {
+    reduce_all(&f);
+  } else {
+    reduce_axis(&f);
+  }
 }

@@ -99,6 +99,24 @@ void shmx_view_permute(struct shmx_view *view, const int *axes) {
   }
 }
 
+/* The bytes between the first and the last that a view with elements touches. */
+static void find_bounds(const struct shmx_view *view, uintptr_t *low, uintptr_t *high) {
+  *low = (uintptr_t)view->data;
+  *high = *low + (uintptr_t)shmx_dtype_size(view->dtype);
+  for (int d = 0; d < view->ndim; d++) {
+    int64_t reach = (view->shape[d] - 1) * view->strides[d];
+    *(reach < 0 ? low : high) += (uintptr_t)reach;
+  }
+}
+
+bool shmx_view_overlaps(const struct shmx_view *a, const struct shmx_view *b) {
+  uintptr_t low_a, high_a, low_b, high_b;
+  if (shmx_view_count(a) == 0 || shmx_view_count(b) == 0) return false;
+  find_bounds(a, &low_a, &high_a);
+  find_bounds(b, &low_b, &high_b);
+  return low_a < high_b && low_b < high_a;
+}
+
 /* Adds the bytes that one dimension reaches below and above the first element. */
 static bool extend(int64_t size, int64_t stride, int64_t *low, int64_t *high) {
   int64_t reach;

@@ -52,6 +52,9 @@ int shmx_view_reshape(struct shmx_view *view, int ndim, const int64_t *shape);
 /* Puts the dimensions into another order: dimension d becomes what axes[d] was. Each axis occurs once. */
 void shmx_view_permute(struct shmx_view *view, const int *axes);
 
+/* Whether two views may share bytes: there is a byte between the first and the last of both. */
+bool shmx_view_overlaps(const struct shmx_view *a, const struct shmx_view *b);
+
 /* Whether a view from an untrusted source satisfies the rules above and touches only [base, base + size). */
 bool shmx_view_within(const struct shmx_view *view, const void *base, uint64_t size);
 

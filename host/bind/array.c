@@ -178,6 +178,7 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
   shmx_array_add_ops(L);
+  shmx_array_add_reductions(L);
 }
 
 static void make_metatable(lua_State *L) {

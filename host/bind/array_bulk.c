@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Methods on all the elements at once: fill, copy, astype, sum, min, max. */
+/* Methods on all the elements at once: fill, copy, astype. */
 #include "bind/array_element.h"
 #include "bind/array_parts.h"
 
@@ -38,26 +38,5 @@ static int array_astype(lua_State *L) {
   return copy(L, shmx_array_check_dtype(L, 2));
 }
 
-static int array_sum(lua_State *L) {
-  struct shmx_scalar sum = shmx_kernel_sum(&shmx_array_check(L, 1)->view);
-  shmx_scalar_push(L, &sum);
-  return 1;
-}
-
-static int find_best(lua_State *L, struct shmx_scalar (*kernel)(const struct shmx_view *)) {
-  const struct shmx_view *view = &shmx_array_check(L, 1)->view;
-  if (shmx_view_count(view) == 0) {
-    return luaL_error(L, "an empty array has no %s", lua_tostring(L, lua_upvalueindex(1)));
-  }
-  struct shmx_scalar best = kernel(view);
-  shmx_scalar_push(L, &best);
-  return 1;
-}
-
-static int array_min(lua_State *L) { return find_best(L, shmx_kernel_min); }
-
-static int array_max(lua_State *L) { return find_best(L, shmx_kernel_max); }
-
-const luaL_Reg shmx_array_bulk_methods[] = {{"fill", array_fill}, {"copy", array_copy}, {"astype", array_astype},
-                                            {"sum", array_sum},   {"min", array_min},   {"max", array_max},
-                                            {NULL, NULL}};
+const luaL_Reg shmx_array_bulk_methods[] = {
+    {"fill", array_fill}, {"copy", array_copy}, {"astype", array_astype}, {NULL, NULL}};

@@ -64,6 +64,9 @@ void shmx_array_add_fields(lua_State *L);
 void shmx_array_add_ops(lua_State *L);
 void shmx_array_add_operators(lua_State *L);
 
+/* Adds the reductions to the table of methods on the top (array_reduce.c). */
+void shmx_array_add_reductions(lua_State *L);
+
 /* Registers the type `shmx.segment`, and pushes one that describes a segment (array_segment.c). */
 void shmx_array_open_segment(lua_State *L);
 void shmx_array_push_segment(lua_State *L, const struct shmx_segment *segment);
@@ -71,7 +74,7 @@ void shmx_array_push_segment(lua_State *L, const struct shmx_segment *segment);
 extern const luaL_Reg shmx_array_constructors[];      /* array_make.c */
 extern const luaL_Reg shmx_array_from_constructors[]; /* array_from.c */
 extern const luaL_Reg shmx_array_index_methods[];     /* array_index.c: get, set */
-extern const luaL_Reg shmx_array_bulk_methods[];      /* array_bulk.c: fill, copy, astype, sum, min, max */
+extern const luaL_Reg shmx_array_bulk_methods[];      /* array_bulk.c: fill, copy, astype */
 extern const luaL_Reg shmx_array_view_methods[];      /* array_view.c: view, reshape, transpose */
 extern const luaL_Reg shmx_array_text_methods[];      /* array_text.c: totable, tobytes */
 

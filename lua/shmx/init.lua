@@ -25,9 +25,7 @@ core.on_failure(failure.new)
 ---@field fill fun(self: shmx.Array, value: number|boolean): shmx.Array
 ---@field copy fun(self: shmx.Array): shmx.Array
 ---@field astype fun(self: shmx.Array, dtype: shmx.dtype): shmx.Array
----@field sum fun(self: shmx.Array): number
----@field min fun(self: shmx.Array): number|boolean
----@field max fun(self: shmx.Array): number|boolean
+---@field [shmx.Reduction] fun(self: shmx.Array, axis?: integer|shmx.Reduce, options?: shmx.Reduce): shmx.Operand
 ---@field view fun(self: shmx.Array, ...: integer|integer[]|nil): shmx.Array  {first, last, step} for each dimension
 ---@field reshape fun(self: shmx.Array, ...: integer): shmx.Array
 ---@field transpose fun(self: shmx.Array, ...: integer): shmx.Array          turns the dimensions around, or orders them
@@ -38,6 +36,13 @@ core.on_failure(failure.new)
 ---@field [shmx.Binary] fun(self: shmx.Array, other: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field clip fun(self: shmx.Array, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field where fun(self: shmx.Array, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Array
+
+---@alias shmx.Reduction "sum"|"prod"|"min"|"max"|"any"|"all"|"mean"|"var"|"std"|"argmin"|"argmax"
+
+---@class shmx.Reduce: shmx.Out
+---@field axis integer?      which goes; all of them if there is none
+---@field keepdims boolean?  it stays, with the size 1
+---@field ddof number?       of var and std: they divide by the number of elements less this
 
 ---@alias shmx.Operand shmx.Array|number|boolean
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Views for the tests of host/array: their memory is freed by the end of the process. */
+/* Views for the tests of host/array: their memory is freed by the end of the test's process. */
 #ifndef SHMX_TESTS_ARRAY_KIT_H
 #define SHMX_TESTS_ARRAY_KIT_H
 
 #include <stddef.h>
 
-#include "array/view.h"
+#include "array/kernel.h"
+#include "array/level.h"
 #include "check.h"
 
 struct made {
@@ -34,5 +35,21 @@ static inline struct shmx_view make(enum shmx_dtype dtype, int ndim, const int64
 }
 
 static inline struct shmx_view vector(enum shmx_dtype dtype, int64_t n) { return make(dtype, 1, &n); }
+
+/* Reads any element of a vector as a double. */
+static inline double at(const struct shmx_view *v, int64_t i) {
+  double value;
+  struct shmx_view one = *v, number = {.data = &value, .dtype = SHMX_F64, .ndim = 1, .shape = {1}, .strides = {8}};
+  shmx_view_slice(&one, 0, i, 1, 1);
+  shmx_kernel_copy(&number, &one);
+  return value;
+}
+
+/* Runs a test at each level of vector units that the machine has. */
+static inline void at_each_level(void (*run)(void)) {
+  for (int level = 0; level < SHMX_LEVEL_COUNT; level++) {
+    if (shmx_level_use((enum shmx_level)level)) run();
+  }
+}
 
 #endif

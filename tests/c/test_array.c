@@ -165,15 +165,6 @@ static void test_range(void) {
   for (int i = 0; i < 3000; i++) CHECK(g[i] == (float)(-1 + i * 1e-3));
 }
 
-/* Reads any element as a double. */
-static double at(const struct shmx_view *v, int64_t i) {
-  struct shmx_view one = *v;
-  shmx_view_slice(&one, 0, i, 1, 1);
-  struct shmx_scalar s = shmx_kernel_sum(&one);
-  if (s.kind == SHMX_SCALAR_FLOAT) return s.number;
-  return v->dtype == SHMX_U64 ? (double)(uint64_t)s.integer : (double)s.integer;
-}
-
 static void test_copy_converts_between_all_dtypes(void) {
   for (int to = 0; to < SHMX_DTYPE_COUNT; to++) {
     for (int from = 0; from < SHMX_DTYPE_COUNT; from++) {
@@ -222,77 +213,6 @@ static void test_copy_permutes_nothing_in_many_dimensions(void) {
   for (int i = 0; i < 30; i++) CHECK(((int64_t *)b.data)[i] == i / 10 * 20 + (i / 5 % 2 ? 1 : 3) * 5 + i % 5);
 }
 
-static void test_sum_of_integers_wraps(void) {
-  struct shmx_view v = vector(SHMX_I64, 3);
-  int64_t *p = v.data;
-  p[0] = INT64_MAX, p[1] = 1, p[2] = 5;
-  CHECK(shmx_kernel_sum(&v).integer == INT64_MIN + 5);
-  struct shmx_view bytes = vector(SHMX_I8, 1001), bools = vector(SHMX_BOOL, 5);
-  memset(bytes.data, 0xFF, 1001);
-  CHECK(shmx_kernel_sum(&bytes).integer == -1001);
-  bytes.dtype = SHMX_U8;
-  CHECK(shmx_kernel_sum(&bytes).integer == 255255);
-  memcpy(bools.data, "\0\1\7\0\377", 5);
-  CHECK(shmx_kernel_sum(&bools).integer == 3);
-  struct shmx_view none = vector(SHMX_F64, 0);
-  CHECK(shmx_kernel_sum(&none).number == 0);
-}
-
-static void test_sum_of_floats_is_accurate(void) {
-  int64_t n = 3000001;
-  struct shmx_view v = vector(SHMX_F64, n);
-  double *p = v.data;
-  long double exact = 0;
-  for (int64_t i = 0; i < n; i++) exact += p[i] = 0.1 * (double)(i % 7) + 1e-9 * (double)i;
-  CHECK(fabsl(shmx_kernel_sum(&v).number - exact) < 1e-15L * exact);
-  struct shmx_view narrow = make(SHMX_F64, 2, (int64_t[]){n / 3, 3}); /* many short rows */
-  memcpy(narrow.data, v.data, (size_t)(n / 3 * 3) * sizeof *p);
-  shmx_view_slice(&narrow, 1, 0, 2, 1);
-  exact = 0;
-  for (int64_t i = 0; i < n / 3 * 3; i++) exact += i % 3 == 2 ? 0 : p[i];
-  CHECK(fabsl(shmx_kernel_sum(&narrow).number - exact) < 1e-15L * exact);
-  struct shmx_view single = vector(SHMX_F32, 1 << 24);
-  float one = 1.25F;
-  shmx_kernel_fill(&single, &one);
-  CHECK(shmx_kernel_sum(&single).number == 1.25 * (1 << 24));
-  p[5] = INFINITY;
-  CHECK(shmx_kernel_sum(&v).number == INFINITY);
-}
-
-static void test_min_max_of_every_length(void) {
-  for (int dtype = 0; dtype < SHMX_DTYPE_COUNT; dtype++) {
-    for (int64_t n = 1; n < 40; n++) {
-      struct shmx_view f = vector(SHMX_F64, n), v = vector((enum shmx_dtype)dtype, n);
-      for (int64_t i = 0; i < n; i++) ((double *)f.data)[i] = (double)((i * 17 + n) % 41);
-      double low = 100, high = 0;
-      shmx_kernel_copy(&v, &f);
-      for (int64_t i = 0; i < n; i++) low = fmin(low, at(&v, i)), high = fmax(high, at(&v, i));
-      struct shmx_scalar a = shmx_kernel_min(&v), b = shmx_kernel_max(&v);
-      bool is_float = shmx_dtype_is_float((enum shmx_dtype)dtype), is_bool = dtype == SHMX_BOOL;
-      CHECK(low == (is_float ? a.number : is_bool ? a.boolean : (double)a.integer));
-      CHECK(high == (is_float ? b.number : is_bool ? b.boolean : (double)b.integer));
-      shmx_view_slice(&v, 0, n - 1, n, -1);
-      CHECK(high == (is_float  ? shmx_kernel_max(&v).number
-                     : is_bool ? shmx_kernel_max(&v).boolean
-                               : (double)shmx_kernel_max(&v).integer));
-    }
-  }
-}
-
-static void test_min_max_signs_and_nan(void) {
-  struct shmx_view v = vector(SHMX_U64, 20);
-  ((uint64_t *)v.data)[7] = UINT64_MAX;
-  CHECK(shmx_kernel_max(&v).integer == -1 && shmx_kernel_min(&v).integer == 0);
-  v.dtype = SHMX_I64;
-  CHECK(shmx_kernel_max(&v).integer == 0 && shmx_kernel_min(&v).integer == -1);
-  for (int64_t at_ = 0; at_ < 37; at_++) {
-    struct shmx_view f = vector(SHMX_F64, 37), g = vector(SHMX_F32, 37);
-    ((double *)f.data)[at_] = NAN, ((float *)g.data)[at_] = NAN;
-    CHECK(isnan(shmx_kernel_min(&f).number) && isnan(shmx_kernel_max(&f).number));
-    CHECK(isnan(shmx_kernel_min(&g).number) && isnan(shmx_kernel_max(&g).number));
-  }
-}
-
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"dtype_names", test_dtype_names},
@@ -308,10 +228,6 @@ int main(int argc, char **argv) {
       {"copy_converts_between_all_dtypes", test_copy_converts_between_all_dtypes},
       {"copy_of_floats_out_of_range_is_clamped", test_copy_of_floats_out_of_range_is_clamped},
       {"copy_permutes_nothing_in_many_dimensions", test_copy_permutes_nothing_in_many_dimensions},
-      {"sum_of_integers_wraps", test_sum_of_integers_wraps},
-      {"sum_of_floats_is_accurate", test_sum_of_floats_is_accurate},
-      {"min_max_of_every_length", test_min_max_of_every_length},
-      {"min_max_signs_and_nan", test_min_max_signs_and_nan},
       {NULL, NULL},
   };
   return run_tests(tests, argc, argv);

@@ -107,6 +107,11 @@ static const char *const scripts[] = {
     "local a = shmx.array('u8', {2, 3}) return a.dtype, a.shape, a.strides, a.ndim, a.size, a.nbytes, a.segment",
     "local a = shmx.array('u8', 3) return a.segment == a[{}]",
     "local a <close> = shmx.array('u8', 3) local b <close> = a:view({1, 2}) a:close() return b[1]",
+    "local a = shmx.array('f32', {3, 4}) return a:sum(), a:mean(1), a:argmax{axis = -1, keepdims = true}, a:var(1, "
+    "{out "
+    "= a[1]})",
+    "local a = shmx.array('f32', {3, 4}) return a:sum(1, {out = shmx.array('i8', 4)})",
+    "return shmx.array('f32', {3, 4}):max(1, {of = 5})",
     "local a = shmx.range('i16', 1, 9) return a + 1, -a, a:add(a:view({9, 1, -1}), {out = a}), a / a",
     "local a, b = shmx.range('f64', 1, 700), shmx.array('f32', {3, 1}) return a:lt(b), shmx.elementwise.where(true, a, "
     "b)",
@@ -228,7 +233,8 @@ static void test_finalizers_that_close_what_is_read(void) {
       "  function() return a:tobytes() end, function() return tostring(a) end, function() return a[1] end,\n"
       "  function() return a:view({1, 2}) end, function() return a:reshape(400) end, function() return a.shape end,\n"
       "  function() return a.strides end, function() return a.segment end, function() return a + 1 end,\n"
-      "  function() return a:mul(a:view(1), {out = a}) end}\n"
+      "  function() return a:mul(a:view(1), {out = a}) end, function() return a:sum(1) end,\n"
+      "  function() return a:max(1, {out = a[1]}) end}\n"
       "local closed = 0\n"
       "for round = 1, 300 do\n"
       "  for _, read in ipairs(reads) do\n"

@@ -447,28 +447,6 @@ describe("whole-array operations", function()
     refuses("bad argument #1 to 'fill' (a number is expected, got nil)", function() shmx.array("u8", 1):fill() end)
   end)
 
-  it("sum", function()
-    for _, dtype in ipairs(integers) do
-      assert.equal(5050, shmx.range(dtype, 1, 100):sum())
-      assert.equal("integer", math.type(shmx.range(dtype, 1, 100):sum()))
-    end
-    assert.equal(49995000, shmx.range("i64", 0, 9999):sum())
-    assert.equal(math.mininteger, shmx.from { math.maxinteger, 1 }:sum())
-    assert.equal(2, shmx.from { true, false, true }:sum())
-    assert.equal(6.0, shmx.from({ 1, 2, 3 }, "f32"):sum())
-    assert.is_true(math.abs(shmx.full("f64", 1000000, 0.1):sum() - 100000) < 1e-9)
-  end)
-
-  it("min and max", function()
-    local a = shmx.from { 3, -7, 5, 0 }
-    assert.same({ -7, 5 }, { a:min(), a:max() })
-    assert.same({ false, true }, { shmx.from { true, false }:min(), shmx.from { true, false }:max() })
-    assert.equal(-1, shmx.from({ 5, -1, 7 }, "u64"):max())
-    local with_nan = shmx.from { 1.0, nan, 2.0 }
-    assert.is_true(with_nan:min() ~= with_nan:min() and with_nan:max() ~= with_nan:max())
-    refuses("an empty array has no min", function() shmx.array("i8", 0):min() end)
-  end)
-
   it("tobytes and totable", function()
     local a = shmx.from({ { 1, 2, 3 }, { 4, 5, 6 } }, "i16")
     assert.equal(string.pack("=i2i2i2i2i2i2", 1, 2, 3, 4, 5, 6), a:tobytes())

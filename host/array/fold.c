@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The folds of array/fold.h. Compiled once for each level.
+ *
+ * What does not depend on the order (integers, truth) is a plain loop. Floats are added in lanes whose number is the same
+ * for all levels, and so are the results.
+ */
+#include "array/fold.h"
+
+#include <string.h>
+
+#include "array/kernel_file.h"
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and expressions of x and acc are meant to be expanded as they are. */
+
+/* Does `body` with each element x, number i. */
+#define EACH_ELEMENT(type, body)                                                                                       \
+  if (stride == (int64_t)sizeof(type)) {                                                                               \
+    const type *in = (const type *)(const void *)data;                                                                 \
+    SHMX_FOR(count) {                                                                                                  \
+      const type x = in[i];                                                                                            \
+      body                                                                                                             \
+    }                                                                                                                  \
+  } else {                                                                                                             \
+    SHMX_FOR(count) {                                                                                                  \
+      const type x = *(const type *)(const void *)(data + i * stride);                                                 \
+      body                                                                                                             \
+    }                                                                                                                  \
+  }
+
+#define ROW(name, acc_type, type, expression)                                                                          \
+  static void name##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                         \
+    acc_type acc = *(acc_type *)accumulator;                                                                           \
+    EACH_ELEMENT(type, acc = (acc_type)(expression);)                                                                  \
+    *(acc_type *)accumulator = acc;                                                                                    \
+  }
+
+#define EACH(name, acc_type, type, expression)                                                                         \
+  static void name##_each(void *accumulators, const char *data, int64_t stride, int64_t count) {                       \
+    acc_type *accs = accumulators;                                                                                     \
+    EACH_ELEMENT(type, const acc_type acc = accs[i]; accs[i] = (acc_type)(expression);)                                \
+  }
+
+#define FOLD(name, acc_type, type, expression)                                                                         \
+  ROW(name, acc_type, type, expression)                                                                                \
+  EACH(name, acc_type, type, expression)
+
+/* --- sums and products of integers --- */
+
+#define INTEGER_SUMS(constant, tag, type)                                                                              \
+  FOLD(sum_##tag, uint64_t, type, acc + (uint64_t)x)                                                                   \
+  FOLD(prod_##tag, uint64_t, type, acc *(uint64_t)x)
+SHMX_INTEGER_DTYPES(INTEGER_SUMS)
+FOLD(sum_b8, uint64_t, shmx_bool, acc + (x != 0))
+FOLD(prod_b8, uint64_t, shmx_bool, acc *(x != 0))
+
+/* --- sums in double --- */
+
+enum { LANES = 8, STEP = 4 * LANES, GATHERED = 64 };
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+
+static inline double add_lanes(lanes v) { return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])); }
+
+/* Loads LANES elements from p, which has any alignment. */
+#define LOAD(tag, type)                                                                                                \
+  typedef type lanes_of_##tag __attribute__((vector_size(LANES * sizeof(type))));                                      \
+  static inline void load_##tag(lanes *out, const type *p) {                                                           \
+    lanes_of_##tag v;                                                                                                  \
+    memcpy(&v, p, sizeof v);                                                                                           \
+    *out = __builtin_convertvector(v, lanes);                                                                          \
+  }
+
+/* A row with gaps is gathered piece by piece. */
+#define TOTAL(tag, type, value)                                                                                        \
+  static double add_##tag(const type *in, int64_t count) {                                                             \
+    lanes sums[4] = {{0}}, x;                                                                                          \
+    double rest = 0;                                                                                                   \
+    int64_t i = 0;                                                                                                     \
+    for (; i + STEP <= count; i += STEP) {                                                                             \
+      for (int k = 0; k < 4; k++) load_##tag(&x, in + i + k * LANES), sums[k] += x;                                    \
+    }                                                                                                                  \
+    for (; i + LANES <= count; i += LANES) load_##tag(&x, in + i), sums[0] += x;                                       \
+    for (; i < count; i++) rest += (double)in[i];                                                                      \
+    return add_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;                                                \
+  }                                                                                                                    \
+  static void total_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                  \
+    type gathered[SHMX_FOLD_BLOCK];                                                                                    \
+    const type *in = (const type *)(const void *)data;                                                                 \
+    if (stride != (int64_t)sizeof(type)) {                                                                             \
+      for (int64_t i = 0; i < count; i++) gathered[i] = *(const type *)(const void *)(data + i * stride);              \
+      in = gathered;                                                                                                   \
+    }                                                                                                                  \
+    *(double *)accumulator += add_##tag(in, count);                                                                    \
+  }                                                                                                                    \
+  EACH(total_##tag, double, type, acc + (double)x)
+#define TOTALS(constant, tag, type)                                                                                    \
+  LOAD(tag, type)                                                                                                      \
+  TOTAL(tag, type, x)
+SHMX_INTEGER_DTYPES(TOTALS)
+SHMX_FLOAT_DTYPES(TOTALS)
+FOLD(total_b8, double, shmx_bool, acc + (x != 0))
+
+FOLD(prod_f32, double, float, acc *(double)x)
+FOLD(prod_f64, double, double, acc *x)
+
+/* --- extremes --- */
+
+/* x takes the place of the best so far when it is better or not a number; nothing takes the place of a NaN. */
+#define LESS(x, best)    (((x) < (best)) | ((x) != (x)))
+#define GREATER(x, best) (((x) > (best)) | ((x) != (x)))
+
+#define INTEGER_EXTREMES(constant, tag, type)                                                                          \
+  FOLD(min_##tag, type, type, x < acc ? x : acc)                                                                       \
+  FOLD(max_##tag, type, type, x > acc ? x : acc)
+SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
+
+/* In lanes, so that no comparison waits for the one before it: so many that the compiler makes vectors of them. */
+#define FLOAT_EXTREME(word, tag, type, better)                                                                         \
+  static void word##_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                 \
+    enum { WIDTH = 32 };                                                                                               \
+    type best = *(type *)accumulator, lane[WIDTH];                                                                     \
+    int64_t done = stride == (int64_t)sizeof(type) ? count / WIDTH * WIDTH : 0;                                        \
+    const type *in = (const type *)(const void *)data;                                                                 \
+    for (int k = 0; k < WIDTH; k++) lane[k] = best;                                                                    \
+    for (int64_t i = 0; i < done; i += WIDTH) {                                                                        \
+      for (int k = 0; k < WIDTH; k++) lane[k] = better(in[i + k], lane[k]) ? in[i + k] : lane[k];                      \
+    }                                                                                                                  \
+    for (int k = 0; k < WIDTH; k++) best = better(lane[k], best) ? lane[k] : best;                                     \
+    for (int64_t i = done; i < count; i++) {                                                                           \
+      type x = *(const type *)(const void *)(data + i * stride);                                                       \
+      best = better(x, best) ? x : best;                                                                               \
+    }                                                                                                                  \
+    *(type *)accumulator = best;                                                                                       \
+  }                                                                                                                    \
+  EACH(word##_##tag, type, type, better(x, acc) ? x : acc)
+#define FLOAT_EXTREMES(constant, tag, type)                                                                            \
+  FLOAT_EXTREME(min, tag, type, LESS)                                                                                  \
+  FLOAT_EXTREME(max, tag, type, GREATER)
+SHMX_FLOAT_DTYPES(FLOAT_EXTREMES)
+
+/* --- truth: a row is left as soon as the answer is known, but for the block at hand --- */
+
+#define TRUTH(name, type, known, expression)                                                                           \
+  ROW(name##_block, shmx_bool, type, expression)                                                                       \
+  static void name##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                         \
+    for (int64_t i = 0; i < count && *(shmx_bool *)accumulator != (known); i += SHMX_FOLD_BLOCK) {                     \
+      int64_t n = count - i < SHMX_FOLD_BLOCK ? count - i : SHMX_FOLD_BLOCK;                                           \
+      name##_block_row(accumulator, data + i * stride, stride, n);                                                     \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  EACH(name, shmx_bool, type, expression)
+#define TRUTHS(constant, tag, type)                                                                                    \
+  TRUTH(any_##tag, type, 1, acc | (x != 0))                                                                            \
+  TRUTH(all_##tag, type, 0, acc &(x != 0))
+SHMX_DTYPES(TRUTHS)
+
+#define ENTRY(fold, constant, name, form) [SHMX_FOLD_##fold][SHMX_##constant] = name##_##form
+#define OF_ANY(constant, tag, form)                                                                                    \
+  ENTRY(PROD, constant, prod_##tag, form), ENTRY(TOTAL, constant, total_##tag, form),                                  \
+      ENTRY(ANY, constant, any_##tag, form), ENTRY(ALL, constant, all_##tag, form)
+#define OF_NUMBER(constant, tag, form)                                                                                 \
+  OF_ANY(constant, tag, form), ENTRY(MIN, constant, min_##tag, form), ENTRY(MAX, constant, max_##tag, form)
+
+#define INTEGER_ROW(constant, tag, type)  OF_NUMBER(constant, tag, row), ENTRY(SUM, constant, sum_##tag, row),
+#define INTEGER_EACH(constant, tag, type) OF_NUMBER(constant, tag, each), ENTRY(SUM, constant, sum_##tag, each),
+#define FLOAT_ROW(constant, tag, type)    OF_NUMBER(constant, tag, row), ENTRY(SUM, constant, total_##tag, row),
+#define FLOAT_EACH(constant, tag, type)   OF_NUMBER(constant, tag, each), ENTRY(SUM, constant, total_##tag, each),
+#define BOOL_ENTRIES(form)                                                                                             \
+  OF_ANY(BOOL, b8, form), ENTRY(SUM, BOOL, sum_b8, form), ENTRY(MIN, BOOL, all_b8, form), ENTRY(MAX, BOOL, any_b8, form)
+
+const struct shmx_folds SHMX_AT_LEVEL(shmx_folds) = {
+    .row = {SHMX_INTEGER_DTYPES(INTEGER_ROW) SHMX_FLOAT_DTYPES(FLOAT_ROW) BOOL_ENTRIES(row)},
+    .each = {SHMX_INTEGER_DTYPES(INTEGER_EACH) SHMX_FLOAT_DTYPES(FLOAT_EACH) BOOL_ENTRIES(each)}};
+
+/* NOLINTEND(bugprone-macro-parentheses) */

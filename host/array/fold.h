@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Folds: what a reduction does with many elements and one accumulator, or with a row of elements and an accumulator for
+ * each. array/reduce.c puts reductions together from them.
+ */
+#ifndef SHMX_ARRAY_FOLD_H
+#define SHMX_ARRAY_FOLD_H
+
+#include "array/dtype.h"
+#include "array/level.h"
+
+enum shmx_fold {
+  SHMX_FOLD_SUM,   /* in 64 bits that wrap, or in double */
+  SHMX_FOLD_PROD,  /* the same */
+  SHMX_FOLD_TOTAL, /* a sum in double, of integers too */
+  SHMX_FOLD_MIN,   /* NaN wins over numbers */
+  SHMX_FOLD_MAX,
+  SHMX_FOLD_ANY,
+  SHMX_FOLD_ALL,
+  SHMX_FOLD_COUNT
+};
+
+enum {
+  SHMX_FOLD_BLOCK = 512, /* elements that a float sum takes in at once, in lanes; blocks are then added in pairs */
+  SHMX_FOLD_MAX_SIZE = 8 /* bytes of an accumulator, at most */
+};
+
+/* The dtype of the accumulators: i64, u64 or f64 for sums and products, that of the elements for extremes, or bool. */
+enum shmx_dtype shmx_fold_dtype(enum shmx_fold fold, enum shmx_dtype dtype);
+
+/* Folds `count` elements, `stride` bytes apart, into one accumulator; of floats to be added at most SHMX_FOLD_BLOCK. */
+typedef void shmx_fold_row(void *accumulator, const char *data, int64_t stride, int64_t count);
+
+/* Folds element i into accumulator i. */
+typedef void shmx_fold_each(void *accumulators, const char *data, int64_t stride, int64_t count);
+
+struct shmx_folds {
+  shmx_fold_row *row[SHMX_FOLD_COUNT][SHMX_DTYPE_COUNT];
+  shmx_fold_each *each[SHMX_FOLD_COUNT][SHMX_DTYPE_COUNT];
+};
+SHMX_EACH_LEVEL(struct shmx_folds, shmx_folds)
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Options and results of functions on arrays: see bind/array_options.h. */
+#include "bind/array_options.h"
+
+#include <string.h>
+
+#include "array/broadcast.h"
+#include "array/promote.h"
+
+static const char *function_name(lua_State *L) { return lua_tostring(L, lua_upvalueindex(1)); }
+
+static bool is_among(const char *key, const char *const *names) {
+  for (; *names; names++) {
+    if (strcmp(key, *names) == 0) return true;
+  }
+  return false;
+}
+
+static int refuse_key(lua_State *L, int arg, const char *const *names) {
+  const char *got = shmx_array_describe(L, -2);
+  lua_pushstring(L, *names++);
+  for (; *names; names++) {
+    lua_pushfstring(L, ", %s", *names);
+    lua_concat(L, 2);
+  }
+  return shmx_array_bad_argument(L, arg, "unknown option %s; the options are %s", got, lua_tostring(L, -1));
+}
+
+void shmx_options_check(lua_State *L, int arg, const char *const *names) {
+  shmx_array_check_end(L, arg);
+  lua_settop(L, arg);
+  if (lua_isnil(L, arg)) return;
+  if (!lua_istable(L, arg)) {
+    shmx_array_bad_argument(L, arg, "a table of options is expected, got %s", shmx_array_describe(L, arg));
+  }
+  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || !is_among(lua_tostring(L, -2), names)) refuse_key(L, arg, names);
+  }
+}
+
+bool shmx_options_find(lua_State *L, int arg, const char *name) {
+  if (!lua_istable(L, arg)) return false;
+  lua_pushstring(L, name);
+  if (lua_rawget(L, arg) != LUA_TNIL) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+lua_Integer shmx_options_integer(lua_State *L, int arg, const char *name, lua_Integer otherwise) {
+  lua_Integer value = otherwise;
+  if (!shmx_options_find(L, arg, name)) return otherwise;
+  if (!shmx_array_to_integer(L, -1, &value)) {
+    shmx_array_bad_argument(L, arg, "%s must be an integer, not %s", name, shmx_array_describe(L, -1));
+  }
+  lua_pop(L, 1);
+  return value;
+}
+
+lua_Number shmx_options_number(lua_State *L, int arg, const char *name, lua_Number otherwise) {
+  if (!shmx_options_find(L, arg, name)) return otherwise;
+  if (lua_type(L, -1) != LUA_TNUMBER) {
+    shmx_array_bad_argument(L, arg, "%s must be a number, not %s", name, shmx_array_describe(L, -1));
+  }
+  lua_Number value = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+bool shmx_options_boolean(lua_State *L, int arg, const char *name) {
+  if (!shmx_options_find(L, arg, name)) return false;
+  if (!lua_isboolean(L, -1)) {
+    shmx_array_bad_argument(L, arg, "%s must be a boolean, not %s", name, shmx_array_describe(L, -1));
+  }
+  bool value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+const char *shmx_array_push_shape(lua_State *L, const struct shmx_view *view) {
+  lua_pushfstring(L, "{%I", (LUAI_UACINT)view->shape[0]);
+  for (int d = 1; d < view->ndim; d++) {
+    lua_pushfstring(L, ", %I", (LUAI_UACINT)view->shape[d]);
+    lua_concat(L, 2);
+  }
+  lua_pushliteral(L, "}");
+  lua_concat(L, 2);
+  return lua_tostring(L, -1);
+}
+
+/* Pushes the array in option `out`, if there is one, and returns it, or NULL. */
+static struct shmx_array *find_out(lua_State *L, int arg) {
+  if (!shmx_options_find(L, arg, "out")) return NULL;
+  struct shmx_array *out = shmx_array_test(L, -1);
+  if (!out) shmx_array_bad_argument(L, arg, "out must be an array, not %s", shmx_array_describe(L, -1));
+  if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", function_name(L));
+  return out;
+}
+
+static void check_out(lua_State *L, const struct shmx_view *out, const struct shmx_view *result) {
+  if (!shmx_view_same_shape(out, result)) {
+    luaL_error(L, "bad out to '%s' (it has the shape %s, the result %s)", function_name(L),
+               shmx_array_push_shape(L, out), shmx_array_push_shape(L, result));
+  }
+  if (!shmx_dtype_may_hold(out->dtype, result->dtype)) {
+    luaL_error(L, "bad out to '%s' (%s cannot hold the result, which is %s)", function_name(L),
+               shmx_dtype_name(out->dtype), shmx_dtype_name(result->dtype));
+  }
+}
+
+/* Puts a copy in place of the array at stack index `input`. */
+static void replace_by_copy(lua_State *L, int input) {
+  struct shmx_view dense, view = shmx_array_check(L, input)->view;
+  shmx_view_init(&dense, view.dtype, view.ndim, view.shape);
+  struct shmx_array *copy = shmx_array_new(L, &dense, 0);
+  shmx_kernel_copy(&copy->view, &shmx_array_check(L, input)->view);
+  lua_replace(L, input);
+}
+
+struct shmx_array *shmx_array_out(lua_State *L, int arg, const struct shmx_view *shape, int inputs) {
+  struct shmx_array *out = find_out(L, arg);
+  if (!out) return shmx_array_new(L, shape, 0);
+  check_out(L, &out->view, shape);
+  for (int input = 1; input <= inputs; input++) {
+    const struct shmx_array *array = shmx_array_test(L, input);
+    if (array && array->view.data && shmx_view_overlaps(&out->view, &array->view)) replace_by_copy(L, input);
+    if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", function_name(L));
+  }
+  return out;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The last argument of functions on arrays: a table of options such as {axis = 1, out = b}; and the array that a function
+ * writes its result to, which is that in `out` or a new one.
+ *
+ * Making an array runs finalizers, and these may close any other array. So a function reads shapes and dtypes first, then
+ * calls shmx_array_out, and only then looks at the memory of its arrays, which it checks anew; from there on nothing calls
+ * Lua.
+ */
+#ifndef SHMX_BIND_ARRAY_OPTIONS_H
+#define SHMX_BIND_ARRAY_OPTIONS_H
+
+#include "bind/array_parts.h"
+
+/* Checks that there is nothing at `arg`, or a table with no other keys than `names` (which ends with NULL). Nothing is
+ * replaced by nil, and what follows is refused. */
+void shmx_options_check(lua_State *L, int arg, const char *const *names);
+
+/* Whether an option is given, which is then pushed; otherwise nothing is. `arg` has been checked. */
+bool shmx_options_find(lua_State *L, int arg, const char *name);
+
+/* An option that is an integer, a number or a boolean. */
+lua_Integer shmx_options_integer(lua_State *L, int arg, const char *name, lua_Integer otherwise);
+lua_Number shmx_options_number(lua_State *L, int arg, const char *name, lua_Number otherwise);
+bool shmx_options_boolean(lua_State *L, int arg, const char *name);
+
+/* Pushes the array for a result of that dtype and shape: the one in option `out` of the options at `arg`, which must
+ * suit, or a new one. Of the arrays at the stack indices 1 to `inputs` those that share bytes with it are replaced by
+ * copies. */
+struct shmx_array *shmx_array_out(lua_State *L, int arg, const struct shmx_view *shape, int inputs);
+
+/* Pushes a shape as people write it: {2, 3}. */
+const char *shmx_array_push_shape(lua_State *L, const struct shmx_view *view);
+
+#endif
