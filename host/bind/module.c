@@ -289,6 +289,7 @@ static const luaL_Reg functions[] = {{"clock", get_clock},
 static int stop_host(lua_State *L) {
   const char *path;
   (void)L;
+  shmx_runner_closes();
   shmx_host_stop();
   int error = shmx_host_trace_error(&path);
   if (error < 0 && !shmx_os_forked())

@@ -122,15 +122,17 @@ static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
   else keep_results(L, index, count);
 }
 
-static void take_crashed(lua_State *L, int index, int status) {
+static void take_crashed(lua_State *L, int index, int status, const char *where) {
+  const char *space = *where ? " " : "";
   if (WIFSIGNALED(status)) {
     const char *name = sigabbrev_np(WTERMSIG(status));
-    lua_pushfstring(L, "its worker was killed by signal SIG%s (%s)", name ? name : "?", strsignal(WTERMSIG(status)));
+    lua_pushfstring(L, "its worker was killed by signal SIG%s (%s)%s%s", name ? name : "?", strsignal(WTERMSIG(status)),
+                    space, where);
     lua_pushnil(L);
     lua_pushfstring(L, "SIG%s", name ? name : "?");
     fail(L, index, SHMX_TASK_CRASHED, "crashed", 3);
   } else {
-    lua_pushfstring(L, "its worker ended in it with exit code %d", WEXITSTATUS(status));
+    lua_pushfstring(L, "its worker ended in it with exit code %d%s%s", WEXITSTATUS(status), space, where);
     lua_pushnil(L);
     lua_pushnil(L);
     lua_pushinteger(L, WEXITSTATUS(status));
@@ -163,7 +165,7 @@ static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shm
   task->nanoseconds = outcome->nanoseconds;
   switch (outcome->end) {
   case SHMX_END_DONE: take_done(L, index, outcome); break;
-  case SHMX_END_CRASHED: take_crashed(L, index, outcome->status); break;
+  case SHMX_END_CRASHED: take_crashed(L, index, outcome->status, outcome->where); break;
   case SHMX_END_LOST: take_lost(L, index, core); break;
   case SHMX_END_CANCELLED:
     lua_pushliteral(L, "it was cancelled before it began");

@@ -18,6 +18,7 @@
 
 #include "bind/array.h"
 #include "bind/codec.h"
+#include "bind/last_words.h"
 #include "bind/module.h"
 #include "core/fault.h"
 
@@ -40,6 +41,7 @@ static struct {
 } here;
 
 bool shmx_runner_is_here(void) { return here.L != NULL; }
+void shmx_runner_closes(void) { here.L = NULL; }
 
 static int keep_traceback(lua_State *L);
 static int perform(lua_State *L);
@@ -361,4 +363,9 @@ static void idle(void *context, bool for_long) {
   collected_at = shmx_memory_handled(memory);
 }
 
-const struct shmx_runner shmx_lua_runner = {NULL, prepare, start, run, refuse, done, idle};
+static void last_words(void *context, const void *place, char *text, size_t room) {
+  (void)context;
+  if (here.L) shmx_last_words(here.L, place, text, room);
+}
+
+const struct shmx_runner shmx_lua_runner = {NULL, prepare, start, run, refuse, done, last_words, idle};

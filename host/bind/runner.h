@@ -15,6 +15,9 @@ extern const struct shmx_runner shmx_lua_runner;
 /* True in a worker. */
 bool shmx_runner_is_here(void);
 
+/* The worker's Lua state is being closed. */
+void shmx_runner_closes(void);
+
 /* In a worker, in the middle of a task: true when the value on the top can be sent as a result; else pushes why not. */
 bool shmx_runner_try_to_send(lua_State *L);
 

@@ -121,7 +121,7 @@ struct shmx_lane_shm {
   _Atomic uint64_t ended;          /* worker: tasks it has ended */
   _Atomic uint32_t failed;         /* worker: of these, with an error */
   _Atomic uint32_t last_slot;      /* worker: of the task that ended last */
-  char text[SHMX_LANE_TEXT];       /* worker, before FAILED: why it could not start */
+  char text[SHMX_LANE_TEXT];       /* worker, before FAILED: why it could not start; when it crashes: where */
   struct shmx_histogram handovers; /* worker: from NOTIFY to TRANSFER COMPLETE; of all workers that the lane has had */
 };
 

@@ -336,6 +336,14 @@ static void read_result(struct shmx_pool *pool, uint32_t number, uint64_t word, 
   }
 }
 
+/* The lane is not used again before main has read all of the dead worker's results. */
+static void read_last_words(const struct shmx_pool *pool, uint32_t lane, char text[SHMX_LANE_TEXT]) {
+  text[0] = 0;
+  if (lane >= pool->map.layout.lanes) return;
+  memcpy(text, pool->map.lanes[lane].text, SHMX_LANE_TEXT);
+  text[SHMX_LANE_TEXT - 1] = 0;
+}
+
 static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcome *outcome) {
   struct shmx_slot_shm *shm = &pool->map.slots[number];
   uint64_t word = atomic_load_explicit(&shm->state, memory_order_acquire);
@@ -359,6 +367,7 @@ static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcom
   } else if (state == SHMX_CRASHED) {
     outcome->end = SHMX_END_CRASHED;
     outcome->status = (int)shm->verdict;
+    read_last_words(pool, lane, outcome->where);
   } else if (state == SHMX_CANCELLED && !pool->host->link.dead) {
     const char *why;
     outcome->end = shmx_pool_ready(pool, &why) < 0 ? SHMX_END_LOST : SHMX_END_CANCELLED;

@@ -37,6 +37,7 @@ struct shmx_outcome {
   uint32_t attempt; /* from 1 */
   uint64_t nanoseconds;
   uint64_t waited;              /* nanoseconds on the board before a worker had it; 0: it was not measured */
+  char where[SHMX_LANE_TEXT];   /* CRASHED: the worker's last words, perhaps "" */
   struct shmx_incoming message; /* DONE; the caller closes it with shmx_incoming_close */
   char place[SHMX_SLOT_RESULT]; /* of the body when it is small: the outcome must not be moved */
 };

@@ -274,13 +274,16 @@ static bool is_known(void *context, pid_t pid) {
 
 static void describe_start_death(const struct sup_peer *peer, const struct shmx_lane_shm *lane, char *why,
                                  size_t room) {
-  if (lane->text[0]) {
-    snprintf(why, room, "%.*s", SHMX_LANE_TEXT - 1, lane->text);
+  char text[SHMX_LANE_TEXT - 128]; /* room for the words around it */
+  snprintf(text, sizeof text, "%.*s", (int)sizeof text - 1, lane->text);
+  const char *space = text[0] ? " " : "";
+  if (atomic_load(&lane->state) == SHMX_LANE_FAILED) {
+    snprintf(why, room, "%s", text);
   } else if (WIFSIGNALED(peer->status)) {
-    snprintf(why, room, "workers die while they start: signal %s (%s)", sigabbrev_np(WTERMSIG(peer->status)),
-             strsignal(WTERMSIG(peer->status)));
+    snprintf(why, room, "workers die while they start: signal SIG%s (%s)%s%s", sigabbrev_np(WTERMSIG(peer->status)),
+             strsignal(WTERMSIG(peer->status)), space, text);
   } else {
-    snprintf(why, room, "workers end while they start: exit code %d", WEXITSTATUS(peer->status));
+    snprintf(why, room, "workers end while they start: exit code %d%s%s", WEXITSTATUS(peer->status), space, text);
   }
 }
 

@@ -195,6 +195,26 @@ static void set_up(struct worker *w, struct shmx_worker_setup *setup, const stru
   shmx_os_keep_from_children(setup->trace, sizeof *setup->trace);
 }
 
+/* What a worker that crashes, or in which somebody calls exit, says of it, into the text of its lane. */
+static struct {
+  char *text;
+  const struct shmx_runner *runner;
+} last_words;
+
+static void say_last_words(const void *place) {
+  last_words.runner->last_words(last_words.runner->context, place, last_words.text, SHMX_LANE_TEXT);
+}
+
+static void say_last_words_at_exit(void) { say_last_words(NULL); }
+
+static void prepare_last_words(struct worker *w) {
+  w->shm->text[0] = 0;
+  last_words.text = w->shm->text;
+  last_words.runner = w->runner;
+  shmx_os_watch_crashes(say_last_words);
+  atexit(say_last_words_at_exit); /* the worker itself leaves by _exit */
+}
+
 /* Tells the supervisor that the worker's state has changed. */
 static void announce(struct worker *w, enum shmx_lane_state state) {
   atomic_store(&w->shm->state, state);
@@ -217,7 +237,7 @@ int shmx_worker_main(struct shmx_worker_setup *setup, const struct shmx_runner *
   if (!w.memory) return 1;
   shmx_memory_join(w.memory, &w.link);
   shmx_memory_measure(w.memory, &w.shm->handovers);
-  w.shm->text[0] = 0;
+  prepare_last_words(&w);
   if (start(&w) < 0) {
     announce(&w, SHMX_LANE_FAILED);
     return 1;

@@ -25,6 +25,9 @@ struct shmx_runner {
   void (*refuse)(void *context, int error, struct shmx_outgoing *result);
   /* The result has been sent. */
   void (*done)(void *context);
+  /* The worker crashes, at the instruction `place` (NULL: it exits, or that is not known): says in `text` where, as far as
+   * it can be told, as "in FILE, called at LINE" or "". May do nothing that a signal handler may not. */
+  void (*last_words)(void *context, const void *place, char *text, size_t room);
   /* The worker is about to sleep: collect garbage that holds arrays. `for_long`: it has been idle for a while, so this may
    * take its time. */
   void (*idle)(void *context, bool for_long);

@@ -104,6 +104,13 @@ void shmx_os_restore_files(uint64_t soft);
 /* In a forked child: leads a process group of its own that dies with `parent`, has default signals and none blocked, and
  * no descriptor but 0, 1, 2 and the sorted list `keep`. -ESRCH when the parent is gone already. */
 int shmx_os_settle_child(pid_t parent, const int *keep, int nkeep);
+/* Calls `report` when this process crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT), with the instruction at which it
+ * does, NULL where that is not known; then it ends as it would have. The function may do nothing that a signal handler may
+ * not. */
+typedef void shmx_os_crash_report(const void *place);
+void shmx_os_watch_crashes(shmx_os_crash_report *report);
+/* The file from which the code at `address` was loaded; false when it is none. For reports too. */
+bool shmx_os_file_at(const void *address, char *out, size_t room);
 /* A process without terminal that inherits its descendants' orphans; its standard input is /dev/null, and writing where
  * nobody reads is an error like others. */
 int shmx_os_settle_supervisor(void);

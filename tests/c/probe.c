@@ -4,6 +4,9 @@
  * <shmx/shmx.h>.
  */
 #include <shmx/shmx.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* squares(n) -> f64 array: 1, 4, 9, ... */
 static int squares(lua_State *L) {
@@ -67,6 +70,31 @@ static int make(lua_State *L) {
   return 1;
 }
 
+/* Needs more and more of the stack. */
+static int overflow(volatile char *from) {
+  volatile char room[4096];
+  room[0] = from[0];
+  return room[0] == 0 ? overflow(room) + room[0] : 0;
+}
+
+/* crash(how): ends the process in the way that is asked for; "library" is in a function of the C library */
+static int crash(lua_State *L) {
+  static const char *const ways[] = {"memory", "library", "abort", "division", "overflow", "exit", "signal", NULL};
+  static volatile int zero;
+  static char *volatile nowhere;
+  char start = 0;
+  switch (luaL_checkoption(L, 1, NULL, ways)) {
+  case 0: *nowhere = 1; break;
+  case 1: memset(nowhere, 1, 100 + (size_t)zero); break;
+  case 2: abort();
+  case 3: lua_pushinteger(L, 100 / zero); break;
+  case 4: lua_pushinteger(L, overflow(&start)); break;
+  case 5: exit(3);
+  default: raise(SIGBUS); break;
+  }
+  return 0;
+}
+
 #ifdef PROBE_MISSING
 int there_is_no_such_function(void);
 #else
@@ -74,8 +102,8 @@ static int there_is_no_such_function(void) { return 0; }
 #endif
 
 SHMX_MODULE(probe) {
-  static const luaL_Reg functions[] = {
-      {"squares", squares}, {"view", view}, {"check", check}, {"new", make}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"squares", squares}, {"view", view},   {"check", check},
+                                       {"new", make},        {"crash", crash}, {NULL, NULL}};
   shmx_open(L);
   luaL_newlib(L, functions);
   set_field(L, "any", there_is_no_such_function());

@@ -246,6 +246,38 @@ static void a_forked_child_knows_it(void) {
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7 && !shmx_os_forked());
 }
 
+static void code_is_found_in_its_file(void) {
+  char file[4096], small[8] = "";
+  int here = 0;
+  CHECK(shmx_os_file_at((const void *)code_is_found_in_its_file, file, sizeof file));
+  CHECK(strcmp(strrchr(file, '/'), "/test_os") == 0);
+  CHECK(shmx_os_file_at((const void *)getppid, file, sizeof file) && strstr(file, "libc"));
+  CHECK(shmx_os_file_at((const void *)getppid, small, sizeof small) && strncmp(small, file, 7) == 0 && small[7] == 0);
+  CHECK(!shmx_os_file_at(&here, file, sizeof file) && !shmx_os_file_at(NULL, file, sizeof file));
+}
+
+static int report_pipe[2];
+static void report_crash(const void *place) {
+  char file[4096];
+  if (shmx_os_file_at(place, file, sizeof file)) shmx_os_send(report_pipe[1], strrchr(file, '/'), 8, NULL, 0, false);
+}
+
+static void a_crash_is_reported_and_ends_the_process_all_the_same(void) {
+  volatile char *closed = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char text[16] = "";
+  int status, nfds = 0;
+  CHECK(shmx_os_socketpair(report_pipe) == 0);
+  pid_t pid = fork();
+  if (pid == 0) {
+    shmx_os_watch_crashes(report_crash);
+    *closed = 1;
+    _exit(0);
+  }
+  waitpid(pid, &status, 0);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+  CHECK(shmx_os_receive(report_pipe[0], text, sizeof text, NULL, &nfds, false) == 8 && strcmp(text, "/test_os") == 0);
+}
+
 static const struct test tests[] = {
     {"a_memfd_is_sealed_and_checked", a_memfd_is_sealed_and_checked},
     {"the_check_refuses_what_is_not_a_chunk", the_check_refuses_what_is_not_a_chunk},
@@ -261,6 +293,8 @@ static const struct test tests[] = {
     {"all_but_the_kept_are_closed", all_but_the_kept_are_closed},
     {"a_pidfd_tells_of_the_end_and_reaps", a_pidfd_tells_of_the_end_and_reaps},
     {"a_forked_child_knows_it", a_forked_child_knows_it},
+    {"code_is_found_in_its_file", code_is_found_in_its_file},
+    {"a_crash_is_reported_and_ends_the_process_all_the_same", a_crash_is_reported_and_ends_the_process_all_the_same},
     {NULL, NULL},
 };
 

@@ -126,7 +126,7 @@ local function every_start_fails()
   check(function() error "no bread today" end, "no bread today")
   check(function()
     process.kill(process.pid(), "SEGV")
-  end, "signal SEGV")
+  end, "signal SIGSEGV")
   check(function() os.exit(7) end, "exit code 7")
 end
 

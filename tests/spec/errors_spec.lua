@@ -188,7 +188,7 @@ pool:execute { shmx.task(work, 1), shmx.task(work, 2), shmx.task(work, 3) }]])
   end)
 
   it("of every worker at its start is told", function()
-    assert.are.equal("script.lua:1: the pool cannot start: workers end while they start: exit code 3",
+    assert.are.equal("script.lua:1: the pool cannot start: workers end while they start: exit code 3 at script.lua:1",
       message_of('require "shmx".pool { workers = 2, init = function() os.exit(3) end }'))
   end)
 

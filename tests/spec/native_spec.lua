@@ -226,3 +226,60 @@ nil	nil	nil
         program = installed.program, environment = "LUA_CPATH='missing/?.so'" }))
   end)
 end)
+
+describe("a crash in a C module", function()
+  local ends = {
+    memory = "was killed by signal SIGSEGV %(Segmentation fault%)",
+    library = "was killed by signal SIGSEGV %(Segmentation fault%)",
+    abort = "was killed by signal SIGABRT %(Aborted%)",
+    division = "was killed by signal SIGFPE %(Floating point exception%)",
+    overflow = "was killed by signal SIGSEGV %(Segmentation fault%)",
+    exit = "ended in it with exit code 3",
+    signal = "was killed by signal SIGBUS %(Bus error%)",
+  }
+
+  for way, what in pairs(ends) do
+    it("(" .. way .. ") ends its task with what happened, the module and the line, and the pool goes on", function()
+      local out = output(head .. ("local way = %q\n"):format(way) .. [[
+        local pool <close> = shmx.pool { workers = 1 }
+        local function crash() probe.crash(way) return 1 end
+        local function inside() coroutine.wrap(function() pcall(crash) end)() end
+        for _, f in ipairs { crash, inside } do
+          local kept = pool:submit(probe.squares, 10)
+          local task = pool:submit(f)
+          task:wait()
+          print(task.error, kept:get():sum())
+        end
+        local task = pool:submit(probe.crash, way)
+        task:wait()
+        print(task.error)
+        print(pool:submit(probe.squares, 1):get())]])
+      local path = "[^\n]*/probe.so"
+      assert.matches("^task crash crashed in worker 1: its worker " .. what .. " in " .. path
+        .. ", called at script.lua:5\t385.0\ntask inside crashed in worker 1: its worker " .. what .. " in " .. path
+        .. ", called at script.lua:5\t385.0\ntask [^\n]+ crashed in worker 1: its worker " .. what .. " in " .. path
+        .. "\nf64%[1%] {1.0}\n$", out)
+    end)
+  end
+
+  it("that is in no module names the line alone", function()
+    local err = failure [[
+      local pool <close> = require "shmx".pool { workers = 1 }
+      pool:submit(function()
+        os.exit(7)
+      end):get()
+    ]]
+    assert.matches("its worker ended in it with exit code 7 at script.lua:3\n", err)
+  end)
+
+  it("has nothing to say when the task has closed the Lua state before it exits", function()
+    assert.matches("its worker ended in it with exit code 7\n", failure [[
+      local pool <close> = require "shmx".pool { workers = 1 }
+      pool:submit(function() os.exit(7, true) end):get()]])
+  end)
+
+  it("in each start ends the pool with where it was", function()
+    assert.matches("workers die while they start: signal SIGABRT %(Aborted%) in [^\n]*/probe.so, "
+      .. "called at script.lua:3\n", failure(head .. "shmx.pool { workers = 1, init = function() probe.crash 'abort' end }"))
+  end)
+end)
