@@ -19,6 +19,7 @@
 #include "bind/api.h"
 #include "bind/array.h"
 #include "bind/batch.h"
+#include "bind/files.h"
 #include "bind/pool.h"
 #include "bind/process.h"
 #include "bind/runner.h"
@@ -82,6 +83,7 @@ static const struct {
              {"shmx.failure", part_failure, sizeof part_failure},
              {"shmx.map", part_map, sizeof part_map},
              {"shmx.options", part_options, sizeof part_options},
+             {"shmx.folder", part_folder, sizeof part_folder},
              {"shmx.seeing", part_seeing, sizeof part_seeing},
              {"shmx.stream", part_stream, sizeof part_stream}};
 
@@ -328,6 +330,7 @@ __attribute__((visibility("default"))) int luaopen_shmx_core(lua_State *L) {
   shmx_pool_open_type(L);
   shmx_batch_open(L);
   shmx_api_open(L);
+  shmx_files_open(L);
   shmx_survey_register(L);
   return 1;
 }

@@ -84,6 +84,7 @@ core.on_failure(failure.new)
 ---@field pool fun(options?: shmx.PoolOptions): shmx.Pool
 ---@field wait fun(tasks: shmx.Task[], seconds?: number): boolean  waits for all; have they ended?
 ---@field first fun(tasks: shmx.Task[], seconds?: number): shmx.Task?, integer?  waits for one, and says its place
+---@field load_tasks fun(dir: string): table<string, function|table<string, function>>
 ---@field clock fun(): number   monotonic, seconds
 ---@field pid fun(): integer
 ---@field cpus fun(): integer   that this process may use
@@ -96,6 +97,7 @@ for _, name in ipairs {
 end
 for name, f in pairs(core.elementwise) do shmx[name] = f end
 shmx.pool = require("shmx.pool").open
+function shmx.load_tasks(dir) return require "shmx.folder"(dir) end -- few scripts need it
 
 local budget = core.settings().memory
 if budget and not core.in_worker() then core.budget(options.bytes(budget, "--memory")) end

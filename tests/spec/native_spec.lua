@@ -280,6 +280,6 @@ describe("a crash in a C module", function()
 
   it("in each start ends the pool with where it was", function()
     assert.matches("workers die while they start: signal SIGABRT %(Aborted%) in [^\n]*/probe.so, "
-      .. "called at script.lua:3\n", failure(head .. "shmx.pool { workers = 1, init = function() probe.crash 'abort' end }"))
+      .. "called at script.lua:3\n", failure(head .. "shmx.pool { init = function() probe.crash 'abort' end }"))
   end)
 end)
