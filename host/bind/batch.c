@@ -160,9 +160,11 @@ static int batch_run(lua_State *L) {
   return lua_gettop(L) - HANDLER;
 }
 
-static const luaL_Reg functions[] = {
-    {"run_batch", batch_run}, {"is_batchable", batch_is_batchable}, {"take_batch", batch_take},
-                                     {"new_list", batch_new_list}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"run_batch", batch_run},
+                                     {"is_batchable", batch_is_batchable},
+                                     {"take_batch", batch_take},
+                                     {"new_list", batch_new_list},
+                                     {NULL, NULL}};
 
 void shmx_batch_open(lua_State *L) {
   luaL_setfuncs(L, functions, 0);

@@ -14,8 +14,8 @@
 #include "os/os.h"
 
 enum {
-  LARGE = 4 << 20,       /* from here on a segment has a chunk of its own */
-  SMALL_FIRST = 1 << 20, /* the first chunk for small segments; the next ones double */
+  LARGE = 4 << 20,        /* from here on a segment has a chunk of its own */
+  SMALL_FIRST = 1 << 20,  /* the first chunk for small segments; the next ones double */
   SMALL_ASKED = 16 << 20, /* before one of this size is made, the supervisor is asked for what is free */
   SMALL_LAST = 16 << 20
 };
