@@ -31,6 +31,7 @@ enum shmx_dtype shmx_op_result(enum shmx_op op, enum shmx_dtype dtype) {
 
 shmx_op_kernel *shmx_op_find(enum shmx_op op, enum shmx_dtype dtype) {
   const int i = (int)op, of = (int)shmx_op_operand(op, 1, dtype);
+  if (i >= SHMX_MATHS_FIRST) return shmx_maths()->kernel[i - SHMX_MATHS_FIRST][of];
   if (i >= SHMX_UNARY_FIRST) return shmx_unary()->kernel[i - SHMX_UNARY_FIRST][of];
   if (i >= SHMX_BIT_FIRST) return shmx_bits()->kernel[i - SHMX_BIT_FIRST][of];
   if (i >= SHMX_COMPARISON_FIRST) return shmx_comparison()->kernel[i - SHMX_COMPARISON_FIRST][of];

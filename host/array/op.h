@@ -63,12 +63,37 @@ enum shmx_rule {
   X(ISNAN, isnan, 1, TEST)                                                                                             \
   X(ISINF, isinf, 1, TEST)                                                                                             \
   X(ISFINITE, isfinite, 1, TEST)
+#define SHMX_MATHS_OPS(X)                                                                                              \
+  X(EXP, exp, 1, FLOAT)                                                                                                \
+  X(EXP2, exp2, 1, FLOAT)                                                                                              \
+  X(EXPM1, expm1, 1, FLOAT)                                                                                            \
+  X(LOG, log, 1, FLOAT)                                                                                                \
+  X(LOG2, log2, 1, FLOAT)                                                                                              \
+  X(LOG10, log10, 1, FLOAT)                                                                                            \
+  X(LOG1P, log1p, 1, FLOAT)                                                                                            \
+  X(SIN, sin, 1, FLOAT)                                                                                                \
+  X(COS, cos, 1, FLOAT)                                                                                                \
+  X(TAN, tan, 1, FLOAT)                                                                                                \
+  X(ASIN, asin, 1, FLOAT)                                                                                              \
+  X(ACOS, acos, 1, FLOAT)                                                                                              \
+  X(ATAN, atan, 1, FLOAT)                                                                                              \
+  X(SINH, sinh, 1, FLOAT)                                                                                              \
+  X(COSH, cosh, 1, FLOAT)                                                                                              \
+  X(TANH, tanh, 1, FLOAT)                                                                                              \
+  X(ASINH, asinh, 1, FLOAT)                                                                                            \
+  X(ACOSH, acosh, 1, FLOAT)                                                                                            \
+  X(ATANH, atanh, 1, FLOAT)                                                                                            \
+  X(CBRT, cbrt, 1, FLOAT)                                                                                              \
+  X(POW, pow, 2, FLOAT)                                                                                                \
+  X(ATAN2, atan2, 2, FLOAT)                                                                                            \
+  X(HYPOT, hypot, 2, FLOAT)
 #define SHMX_OPS(X)                                                                                                    \
   SHMX_ARITHMETIC_OPS(X)                                                                                               \
   SHMX_DIVISION_OPS(X)                                                                                                 \
   SHMX_COMPARISON_OPS(X)                                                                                               \
   SHMX_BIT_OPS(X)                                                                                                      \
-  SHMX_UNARY_OPS(X)
+  SHMX_UNARY_OPS(X)                                                                                                    \
+  SHMX_MATHS_OPS(X)
 
 #define SHMX_OP_CONSTANT(constant, name, operands, rule) SHMX_OP_##constant,
 enum shmx_op { SHMX_OPS(SHMX_OP_CONSTANT) SHMX_OP_COUNT };
@@ -81,11 +106,13 @@ enum {
   SHMX_COMPARISON_FIRST = SHMX_OP_EQ,
   SHMX_BIT_FIRST = SHMX_OP_BAND,
   SHMX_UNARY_FIRST = SHMX_OP_UNM,
+  SHMX_MATHS_FIRST = SHMX_OP_EXP,
   SHMX_ARITHMETIC_COUNT = SHMX_DIVISION_FIRST - SHMX_ARITHMETIC_FIRST,
   SHMX_DIVISION_COUNT = SHMX_COMPARISON_FIRST - SHMX_DIVISION_FIRST,
   SHMX_COMPARISON_COUNT = SHMX_BIT_FIRST - SHMX_COMPARISON_FIRST,
   SHMX_BIT_COUNT = SHMX_UNARY_FIRST - SHMX_BIT_FIRST,
-  SHMX_UNARY_COUNT = SHMX_OP_COUNT - SHMX_UNARY_FIRST,
+  SHMX_UNARY_COUNT = SHMX_MATHS_FIRST - SHMX_UNARY_FIRST,
+  SHMX_MATHS_COUNT = SHMX_OP_COUNT - SHMX_MATHS_FIRST,
 };
 
 enum { SHMX_OP_MAX_OPERANDS = 3 };

@@ -31,4 +31,9 @@ struct shmx_unary {
 };
 SHMX_EACH_LEVEL(struct shmx_unary, shmx_unary)
 
+struct shmx_maths {
+  shmx_op_kernel *kernel[SHMX_MATHS_COUNT][SHMX_DTYPE_COUNT];
+};
+SHMX_EACH_LEVEL(struct shmx_maths, shmx_maths)
+
 #endif

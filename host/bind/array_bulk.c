@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods on all the elements at once: fill, copy, astype. */
 #include "bind/array_element.h"
-#include "bind/array_parts.h"
+#include "bind/array_options.h"
 
 /* a:fill(v) gives every element the value and returns the array. */
 static int array_fill(lua_State *L) {
@@ -16,26 +16,27 @@ static int array_fill(lua_State *L) {
   return 1;
 }
 
-/* Pushes a contiguous copy of the array at index 1. */
-static int copy(lua_State *L, enum shmx_dtype dtype) {
-  struct shmx_array *from = shmx_array_share(L, 1);
+/* Pushes a contiguous copy of the array at index 1, or that in option `out` of the options at `arg`. */
+static int copy(lua_State *L, enum shmx_dtype dtype, int arg) {
+  static const char *const names[] = {"out", NULL};
+  shmx_options_check(L, arg, names);
+  const struct shmx_view *from = &shmx_array_check(L, 1)->view;
   struct shmx_view shape;
-  if (shmx_view_init(&shape, dtype, from->view.ndim, from->view.shape) != 0) {
+  if (shmx_view_init(&shape, dtype, from->ndim, from->shape) != 0) {
     return shmx_array_bad_argument(L, 2, "that many elements of %d bytes are more than there can be",
                                    (int)shmx_dtype_size(dtype));
   }
-  struct shmx_array *to = shmx_array_new(L, &shape, 0);
-  shmx_kernel_copy(&to->view, &from->view);
-  shmx_array_close(from);
+  struct shmx_array *to = shmx_array_out(L, arg, &shape, 1);
+  shmx_kernel_copy(&to->view, &shmx_array_check(L, 1)->view);
   return 1;
 }
 
-static int array_copy(lua_State *L) { return copy(L, shmx_array_check(L, 1)->view.dtype); }
+static int array_copy(lua_State *L) { return copy(L, shmx_array_check(L, 1)->view.dtype, 2); }
 
-/* a:astype(dtype): a copy with other elements; see shmx_kernel_copy for how they are converted. */
+/* a:astype(dtype): a copy with other elements; see array/cast.h for how they are converted. */
 static int array_astype(lua_State *L) {
   shmx_array_check(L, 1);
-  return copy(L, shmx_array_check_dtype(L, 2));
+  return copy(L, shmx_array_check_dtype(L, 2), 3);
 }
 
 const luaL_Reg shmx_array_bulk_methods[] = {

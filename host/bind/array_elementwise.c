@@ -15,6 +15,7 @@
 #include "array/broadcast.h"
 #include "array/elementwise.h"
 #include "bind/array_element.h"
+#include "bind/array_options.h"
 #include "bind/array_parts.h"
 
 /* A call under way. Operand i is at stack index i + 1. */
@@ -40,19 +41,6 @@ static int bad_operand(lua_State *L, int arg, const char *problem) {
   return luaL_error(L, "bad operand of '%s' (%s)", lua_tostring(L, lua_upvalueindex(1)), problem);
 }
 
-static const char *push_shape(lua_State *L, const struct shmx_view *view) {
-  luaL_Buffer b;
-  luaL_buffinit(L, &b);
-  for (int d = 0; d < view->ndim; d++) {
-    luaL_addstring(&b, d == 0 ? "{" : ", ");
-    lua_pushinteger(L, view->shape[d]);
-    luaL_addvalue(&b);
-  }
-  luaL_addchar(&b, '}');
-  luaL_pushresult(&b);
-  return lua_tostring(L, -1);
-}
-
 static enum shmx_scalar_kind check_kind(lua_State *L, int arg) {
   switch (lua_type(L, arg)) {
   case LUA_TBOOLEAN: return SHMX_SCALAR_BOOL;
@@ -75,7 +63,7 @@ static void find_arrays(lua_State *L, struct call *call) {
     call->numbers = false;
     if (!shmx_broadcast_shape(&call->shape, view)) {
       luaL_error(L, "bad shapes to '%s' (%s and %s do not go together)", lua_tostring(L, lua_upvalueindex(1)),
-                 push_shape(L, &call->shape), push_shape(L, view));
+                 shmx_array_push_shape(L, &call->shape), shmx_array_push_shape(L, view));
     }
   }
 }
@@ -141,19 +129,18 @@ static void read_numbers(lua_State *L, struct call *call) {
 
 /* The array that the option `out` names, which must suit the result. */
 static void read_out(lua_State *L, struct call *call) {
+  static const char *const names[] = {"out", NULL};
   const char *name = lua_tostring(L, lua_upvalueindex(1));
   int at = call->operands + 1;
   if (lua_isnoneornil(L, at)) return;
-  if (!lua_istable(L, at)) {
-    shmx_array_bad_argument(L, at, "options such as {out = array} are expected, got %s", shmx_array_describe(L, at));
-  }
-  if (lua_getfield(L, at, "out") == LUA_TNIL) return;
+  shmx_options_check(L, at, names);
+  if (!shmx_options_find(L, at, "out")) return;
   struct shmx_array *out = shmx_array_test(L, -1);
   if (!out) shmx_array_bad_argument(L, at, "out must be an array, not %s", shmx_array_describe(L, -1));
   if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", name);
   if (!shmx_view_same_shape(&out->view, &call->shape)) {
-    luaL_error(L, "bad out to '%s' (it has the shape %s, the result %s)", name, push_shape(L, &out->view),
-               push_shape(L, &call->shape));
+    luaL_error(L, "bad out to '%s' (it has the shape %s, the result %s)", name, shmx_array_push_shape(L, &out->view),
+               shmx_array_push_shape(L, &call->shape));
   }
   if (!shmx_dtype_may_hold(out->view.dtype, call->result)) {
     luaL_error(L, "bad out to '%s' (%s cannot hold the result, which is %s)", name, shmx_dtype_name(out->view.dtype),
@@ -181,13 +168,13 @@ static void separate(lua_State *L, struct call *call) {
 static void make_out(lua_State *L, struct call *call) {
   if (call->out) {
     separate(L, call);
-    lua_getfield(L, call->operands + 1, "out");
+    shmx_options_find(L, call->operands + 1, "out");
     return;
   }
   struct shmx_view dense;
   if (shmx_view_init(&dense, call->result, call->shape.ndim, call->shape.shape) != 0) {
     luaL_error(L, "bad shapes to '%s' (%s is more than there can be)", lua_tostring(L, lua_upvalueindex(1)),
-               push_shape(L, &call->shape));
+               shmx_array_push_shape(L, &call->shape));
   }
   call->out = shmx_array_new(L, &dense, 0);
 }
@@ -254,11 +241,11 @@ void shmx_array_add_operators(lua_State *L) {
     const char *event, *sign;
     enum shmx_op op;
   } operators[] = {
-      {"__add", "+", SHMX_OP_ADD},   {"__sub", "-", SHMX_OP_SUB},    {"__mul", "*", SHMX_OP_MUL},
-      {"__div", "/", SHMX_OP_DIV},   {"__idiv", "//", SHMX_OP_IDIV}, {"__mod", "%", SHMX_OP_MOD},
-      {"__unm", "-", SHMX_OP_UNM},   {"__band", "&", SHMX_OP_BAND},  {"__bor", "|", SHMX_OP_BOR},
-      {"__bxor", "~", SHMX_OP_BXOR}, {"__bnot", "~", SHMX_OP_BNOT},  {"__shl", "<<", SHMX_OP_SHL},
-      {"__shr", ">>", SHMX_OP_SHR},
+      {"__add", "+", SHMX_OP_ADD},  {"__sub", "-", SHMX_OP_SUB},   {"__mul", "*", SHMX_OP_MUL},
+      {"__div", "/", SHMX_OP_DIV},  {"__pow", "^", SHMX_OP_POW},   {"__idiv", "//", SHMX_OP_IDIV},
+      {"__mod", "%", SHMX_OP_MOD},  {"__unm", "-", SHMX_OP_UNM},   {"__band", "&", SHMX_OP_BAND},
+      {"__bor", "|", SHMX_OP_BOR},  {"__bxor", "~", SHMX_OP_BXOR}, {"__bnot", "~", SHMX_OP_BNOT},
+      {"__shl", "<<", SHMX_OP_SHL}, {"__shr", ">>", SHMX_OP_SHR},
   };
   for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
     add_op(L, operators[i].event, operators[i].sign, operators[i].op);

@@ -75,6 +75,7 @@ extern const luaL_Reg shmx_array_constructors[];      /* array_make.c */
 extern const luaL_Reg shmx_array_from_constructors[]; /* array_from.c */
 extern const luaL_Reg shmx_array_index_methods[];     /* array_index.c: get, set */
 extern const luaL_Reg shmx_array_bulk_methods[];      /* array_bulk.c: fill, copy, astype */
+extern const luaL_Reg shmx_array_equal_methods[];     /* array_equal.c: equal, allclose */
 extern const luaL_Reg shmx_array_view_methods[];      /* array_view.c: view, reshape, transpose */
 extern const luaL_Reg shmx_array_text_methods[];      /* array_text.c: totable, tobytes */
 

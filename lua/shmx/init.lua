@@ -23,8 +23,8 @@ core.on_failure(failure.new)
 ---@field get fun(self: shmx.Array, ...: integer): number|boolean|nil       negative indices count from the end
 ---@field set fun(self: shmx.Array, ...): nil                               set(i, j, ..., value)
 ---@field fill fun(self: shmx.Array, value: number|boolean): shmx.Array
----@field copy fun(self: shmx.Array): shmx.Array
----@field astype fun(self: shmx.Array, dtype: shmx.dtype): shmx.Array
+---@field copy fun(self: shmx.Array, options?: shmx.Out): shmx.Array
+---@field astype fun(self: shmx.Array, dtype: shmx.dtype, options?: shmx.Out): shmx.Array
 ---@field [shmx.Reduction] fun(self: shmx.Array, axis?: integer|shmx.Reduce, options?: shmx.Reduce): shmx.Operand
 ---@field view fun(self: shmx.Array, ...: integer|integer[]|nil): shmx.Array  {first, last, step} for each dimension
 ---@field reshape fun(self: shmx.Array, ...: integer): shmx.Array
@@ -36,6 +36,8 @@ core.on_failure(failure.new)
 ---@field [shmx.Binary] fun(self: shmx.Array, other: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field clip fun(self: shmx.Array, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field where fun(self: shmx.Array, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Array
+---@field equal fun(self: shmx.Array, other: any): boolean                   the same shape and elements
+---@field allclose fun(self: shmx.Array, other: shmx.Array|number, options?: shmx.Tolerance): boolean
 
 ---@alias shmx.Reduction "sum"|"prod"|"min"|"max"|"any"|"all"|"mean"|"var"|"std"|"argmin"|"argmax"
 
@@ -44,6 +46,12 @@ core.on_failure(failure.new)
 ---@field keepdims boolean?  it stays, with the size 1
 ---@field ddof number?       of var and std: they divide by the number of elements less this
 
+---|a - b| <= atol + rtol * |b|
+---@class shmx.Tolerance
+---@field rtol number?  1e-5
+---@field atol number?  1e-8
+---@field equal_nan boolean?
+
 ---@alias shmx.Operand shmx.Array|number|boolean
 
 ---Where an elementwise operation writes its result.
@@ -51,9 +59,10 @@ core.on_failure(failure.new)
 ---@field out shmx.Array?  with the shape of the result, and a dtype that can hold it
 
 ---@alias shmx.Unary "unm"|"bnot"|"logical_not"|"abs"|"sign"|"square"|"floor"|"ceil"|"trunc"|"round"|"sqrt"|"isnan"
----|"isinf"|"isfinite"
+---|"isinf"|"isfinite"|"exp"|"exp2"|"expm1"|"log"|"log2"|"log10"|"log1p"|"sin"|"cos"|"tan"|"asin"|"acos"|"atan"|"sinh"
+---|"cosh"|"tanh"|"asinh"|"acosh"|"atanh"|"cbrt"
 ---@alias shmx.Binary "add"|"sub"|"mul"|"div"|"idiv"|"mod"|"minimum"|"maximum"|"eq"|"ne"|"lt"|"le"|"gt"|"ge"|"band"
----|"bor"|"bxor"|"shl"|"shr"|"logical_and"|"logical_or"|"logical_xor"
+---|"pow"|"atan2"|"hypot"|"bor"|"bxor"|"shl"|"shr"|"logical_and"|"logical_or"|"logical_xor"
 
 ---@alias shmx.dtype "i8"|"u8"|"i16"|"u16"|"i32"|"u32"|"i64"|"u64"|"f32"|"f64"|"bool"
 

@@ -146,6 +146,7 @@ static void each_kernel(void (*f)(enum shmx_op op, enum shmx_dtype dtype)) {
 
 static void compare_levels(enum shmx_op op, enum shmx_dtype dtype) {
   static const int64_t lengths[] = {1, 2, 7, 16, 33, 257};
+  if ((int)op >= SHMX_MATHS_FIRST) return; /* these may differ in their last bits: see test_maths.c */
   for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
     struct shmx_elementwise call = random_call(op, dtype, lengths[l]), other = call;
     other.out = vector(call.out.dtype, lengths[l]);
@@ -165,10 +166,11 @@ static void test_levels_agree(void) { each_kernel(compare_levels); }
 
 /* Element by element, so with uniform operands and rows of one, the result is the same as in one go. */
 static void compare_single_elements(enum shmx_op op, enum shmx_dtype dtype) {
-  struct shmx_elementwise call = random_call(op, dtype, 40);
-  struct shmx_view one_by_one = vector(call.out.dtype, 40);
+  enum { N = 1000 };
+  struct shmx_elementwise call = random_call(op, dtype, N);
+  struct shmx_view one_by_one = vector(call.out.dtype, N);
   CHECK(shmx_elementwise_run(&call) == 0);
-  for (int64_t i = 0; i < 40; i++) {
+  for (int64_t i = 0; i < N; i++) {
     struct shmx_elementwise single = call;
     single.out = one_by_one;
     shmx_view_slice(&single.out, 0, i, 1, 1);

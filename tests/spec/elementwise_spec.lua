@@ -83,6 +83,18 @@ describe("an elementwise operation", function()
     assert.same({ { 1, 4, 9 }, { 4, 10, 18 }, { 7, 16, 27 } }, c:totable())
   end)
 
+  it("copies and converts into an array that exists", function()
+    local a, c, d = from("f64", 1.5, -2.5), shmx.array("f64", 4), shmx.array("i8", 2)
+    a:copy { out = c:view { 4, 3, -1 } }
+    assert.same({ 0, 0, -2.5, 1.5 }, c:totable())
+    assert.equal(d, a:astype("i8", { out = d }))
+    assert.same({ 1, -2 }, d:totable())
+    a:copy { out = a }
+    c:view { 1, 3 }:copy { out = c:view { 2, 4 } }
+    assert.same({ 0, 0, 0, -2.5 }, c:totable())
+    refuses("bad out to 'copy' (i8 cannot hold the result, which is f64)", function() a:copy { out = d } end)
+  end)
+
   it("refuses an out that does not suit", function()
     local a = shmx.array("i32", { 2, 3 })
     refuses("bad out to 'add' (it has the shape {3}, the result {2, 3})", function()
@@ -95,7 +107,7 @@ describe("an elementwise operation", function()
       return a:sub(1, { out = shmx.array("u64", { 2, 3 }) })
     end)
     refuses("bad argument #2 to 'add' (out must be an array, not 1)", function() return a:add(1, { out = 1 }) end)
-    refuses("bad argument #2 to 'add' (options such as {out = array} are expected, got 5)", function()
+    refuses("bad argument #2 to 'add' (a table of options is expected, got 5)", function()
       return a:add(1, 5)
     end)
     local closed = shmx.array("i32", { 2, 3 })
@@ -297,6 +309,80 @@ describe("functions of one operand", function()
     assert.equal("f32", from("f32", 4):sqrt().dtype)
     assert.is_true(from("f64", -1):sqrt():isnan()[1])
     assert.same({ 9, 16 }, from("i32", -3, 4):square():totable())
+  end)
+end)
+
+describe("mathematical functions", function()
+  local unary = { "exp", "log", "log2", "log10", "log1p", "expm1", "exp2", "sin", "cos", "tan", "asin", "acos", "atan",
+    "sinh", "cosh", "tanh", "asinh", "atanh", "cbrt" }
+
+  it("are those of the C library, nearly", function()
+    local a = shmx.range("f64", 0.05, 0.95, 0.05)
+    for name, f in pairs { exp = math.exp, log = math.log, sin = math.sin, cos = math.cos, tan = math.tan,
+      asin = math.asin, acos = math.acos, atan = math.atan } do
+      local got = a[name](a)
+      for i, x in ipairs(a) do assert.near(f(x), got[i], 4e-16 * math.max(1, math.abs(f(x)))) end
+    end
+    assert.same({ 3, 2 }, { shmx.log2(8), shmx.log10(100) })
+    assert.near(5, shmx.hypot(3, 4), 1e-15)
+    assert.near(math.atan(1, -2), shmx.atan2(1, -2), 1e-15)
+    assert.near(2, shmx.acosh(shmx.cosh(2)), 1e-15)
+  end)
+
+  it("give floats, of f32 f32", function()
+    for _, name in ipairs(unary) do
+      assert.equal("f64", shmx[name](from("i16", 1, 0)).dtype)
+      assert.equal("f32", shmx[name](from("f32", 0.5)).dtype)
+      assert.equal("float", math.type(shmx[name](1)))
+    end
+    assert.equal("f64", (from("i64", 2) ^ 3).dtype)
+    assert.equal("f32", (from("f32", 2) ^ 3).dtype)
+    assert.same({ 8.0 }, (from("i64", 2) ^ 3):totable())
+    assert.same({ 4.0, 8.0 }, (2 ^ from("i8", 2, 3)):totable())
+  end)
+
+  it("give the same for an element wherever it stands", function()
+    local a = shmx.range("f64", -30, 30, 0.37)
+    for _, name in ipairs(unary) do
+      local together = shmx[name](a)
+      for i, x in ipairs(a) do
+        local y = shmx[name](x)
+        assert(y == together[i] or y ~= y and together[i] ~= together[i], name)
+      end
+    end
+  end)
+end)
+
+describe("comparing whole arrays", function()
+  it("asks for the same shape and elements, whatever the dtype", function()
+    local a = from("i32", { 1, 2 }, { 3, 4 })
+    assert.is_true(a:equal(a) and a:equal(a:copy()) and a:equal(a:astype "f32"))
+    assert.is_false(a:equal(a + 1) or a:equal(a:reshape(4)) or a:equal(3) or a:equal(nil))
+    assert.is_false(from("f64", nan):equal(from("f64", nan)))
+    local large = shmx.range("i64", 1, 5000)
+    local other = large:copy()
+    other[4999] = 0
+    assert.is_false(large:equal(other))
+    assert.is_true(large:view { 1, 4998 }:equal(other:view { 1, 4998 }))
+    assert.is_true(shmx.array("u8", 0):equal(shmx.array("i8", 0)))
+  end)
+
+  it("allows for small differences", function()
+    local a = from("f64", 1, 1000, inf)
+    assert.is_true(a:allclose(a + 1e-9))
+    assert.is_true(a:allclose(a * 1.000001))
+    assert.is_false(a:allclose(a * 1.0001))
+    assert.is_true(a:allclose(a * 1.0001, { rtol = 1e-3 }))
+    assert.is_false(a:allclose(a + 1e-9, { rtol = 0, atol = 1e-10 }))
+    assert.is_false(a:allclose(-a))
+    assert.is_true(from("i32", 2, 2):allclose(2) and from("i32", { 1, 2 }, { 1, 2 }):allclose(from("f32", 1, 2)))
+    assert.is_false(from("f64", nan):allclose(nan))
+    assert.is_true(from("f64", nan):allclose(nan, { equal_nan = true }))
+    refuses("bad shapes to 'allclose' ({3} and {2} do not go together)", function() a:allclose(shmx.array("i8", 2)) end)
+    refuses("bad argument #2 to 'allclose' (rtol must be a number from 0 on, got -1.0)", function()
+      a:allclose(a, { rtol = -1 })
+    end)
+    refuses("bad argument #2 to 'allclose' (a table of options is expected, got 1)", function() a:allclose(a, 1) end)
   end)
 end)
 
