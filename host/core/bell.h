@@ -16,6 +16,7 @@
 #define SHMX_CORE_BELL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "os/os.h"
@@ -45,23 +46,25 @@ static inline void shmx_bell_ring_hard(struct shmx_bell_shm *bell, int eventfd) 
   else shmx_os_eventfd_ring(eventfd);
 }
 
-/* Wakes the sleeper if it sleeps. Call after the work has been published. */
-static inline void shmx_bell_ring(struct shmx_bell_shm *bell, int eventfd) {
+/* Wakes the sleeper if it sleeps; true if it did. Call after the work has been published. */
+static inline bool shmx_bell_ring(struct shmx_bell_shm *bell, int eventfd) {
   atomic_thread_fence(memory_order_seq_cst);
   uint32_t asleep = SHMX_BELL_ASLEEP;
-  if (atomic_load_explicit(&bell->word, memory_order_relaxed) != SHMX_BELL_ASLEEP) return;
-  if (!atomic_compare_exchange_strong(&bell->word, &asleep, SHMX_BELL_AWAKE)) return;
+  if (atomic_load_explicit(&bell->word, memory_order_relaxed) != SHMX_BELL_ASLEEP) return false;
+  if (!atomic_compare_exchange_strong(&bell->word, &asleep, SHMX_BELL_AWAKE)) return false;
   if (eventfd < 0) shmx_os_futex_wake(&bell->word);
   else shmx_os_eventfd_ring(eventfd);
+  return true;
 }
 
-/* Wakes the sleeper even from a nap. */
-static inline void shmx_bell_rouse(struct shmx_bell_shm *bell, int eventfd) {
+/* Wakes the sleeper even from a nap; true if it slept or napped. */
+static inline bool shmx_bell_rouse(struct shmx_bell_shm *bell, int eventfd) {
   atomic_thread_fence(memory_order_seq_cst);
-  if (atomic_load_explicit(&bell->word, memory_order_relaxed) == SHMX_BELL_AWAKE) return;
-  if (atomic_exchange(&bell->word, SHMX_BELL_AWAKE) == SHMX_BELL_AWAKE) return;
+  if (atomic_load_explicit(&bell->word, memory_order_relaxed) == SHMX_BELL_AWAKE) return false;
+  if (atomic_exchange(&bell->word, SHMX_BELL_AWAKE) == SHMX_BELL_AWAKE) return false;
   if (eventfd < 0) shmx_os_futex_wake(&bell->word);
   else shmx_os_eventfd_ring(eventfd);
+  return true;
 }
 
 #endif

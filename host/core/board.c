@@ -120,19 +120,19 @@ bool shmx_board_is_idle(const struct shmx_pool_map *map, uint32_t lane) {
   return atomic_load(word_of(map, lane)) & idle_bit(lane);
 }
 
-void shmx_board_wake_one(struct shmx_pool_map *map) {
+bool shmx_board_wake_one(struct shmx_pool_map *map) {
   atomic_thread_fence(memory_order_seq_cst);
-  if (count_searching(map) > 0) return;
+  if (count_searching(map) > 0) return false;
   for (uint32_t lane = 0; lane < map->layout.lanes; lane += 32) {
     _Atomic uint64_t *word = word_of(map, lane);
     uint32_t idle = (uint32_t)atomic_load_explicit(word, memory_order_relaxed);
     for (; idle; idle &= idle - 1) {
       uint32_t sleeper = lane + (uint32_t)__builtin_ctz(idle);
       if (sleeper >= map->layout.lanes || !rouse(word, sleeper)) continue;
-      shmx_bell_ring(&map->lanes[sleeper].process.bell, -1);
-      return;
+      return shmx_bell_ring(&map->lanes[sleeper].process.bell, -1);
     }
   }
+  return false;
 }
 
 void shmx_board_wake_all(struct shmx_pool_map *map) {

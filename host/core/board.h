@@ -45,8 +45,9 @@ bool shmx_board_has_work(struct shmx_pool_map *map);
 /* Changes the slot's state from the exact word `from`; false when somebody else was first. */
 bool shmx_board_decide(struct shmx_pool_map *map, uint32_t slot, uint64_t from, enum shmx_state state);
 
-/* After a publication: wakes one worker that sleeps for want of a task, if there is one and nobody is searching. */
-void shmx_board_wake_one(struct shmx_pool_map *map);
+/* After a publication: wakes one worker that sleeps for want of a task, if there is one and nobody is searching. True if
+ * it did. */
+bool shmx_board_wake_one(struct shmx_pool_map *map);
 
 /* Supervisor: wakes all of them, whatever their bells say. */
 void shmx_board_wake_all(struct shmx_pool_map *map);

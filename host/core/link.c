@@ -15,7 +15,9 @@ void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, stru
   shmx_ring_init(&link->notes, &self->notes, self->note, SHMX_NOTES, sizeof(struct shmx_note));
 }
 
-void shmx_link_rouse(struct shmx_link *link) { shmx_bell_rouse(&link->domain->supervisor, link->supervisor_bell); }
+void shmx_link_rouse(struct shmx_link *link) {
+  if (shmx_bell_rouse(&link->domain->supervisor, link->supervisor_bell)) shmx_patience_share(&link->patience);
+}
 
 void shmx_link_urge(struct shmx_link *link) {
   atomic_fetch_add(&link->domain->urges, 1);
@@ -25,10 +27,10 @@ void shmx_link_urge(struct shmx_link *link) {
 /* Waits until the supervisor has come by after `wish` was stated. The caller looks again for what it wanted. */
 static int wait_for_supervisor(struct shmx_link *link, uint32_t wish, bool (*ready)(struct shmx_link *)) {
   for (;;) {
-    shmx_patience_begin(&link->patience);
     if (ready(link)) return 0;
     atomic_fetch_or(&link->self->wants, wish);
     shmx_link_urge(link);
+    shmx_patience_begin(&link->patience);
     while (!ready(link) && shmx_patience_lasts(&link->patience)) continue;
     shmx_bell_prepare(&link->self->bell);
     int r = ready(link) ? 0 : shmx_link_sleep(link, -1);

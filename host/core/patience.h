@@ -6,6 +6,10 @@
  * one that it waits for may need the very core that it looks on. When nothing has come for about as long as being woken
  * would take, it gives up.
  *
+ * Whoever has woken another, or was woken itself, often shares its core with the other one: the kernel likes to run the woken
+ * where the waker runs. So the next wait does not begin with looks, which would keep the core from the other, but by giving
+ * it away.
+ *
  * The kernel leaves processes that never sleep where they are, even two that wait for each other on one core beside an idle
  * one. Who has had to share its core for a while tries another.
  */
@@ -28,6 +32,7 @@ enum {
 /* All zero: a new one. It serves for many waits. */
 struct shmx_patience {
   uint32_t looks;
+  bool shares;     /* somebody who was woken, or who woke us, may need this core */
   uint32_t shared; /* times that the core had somebody else to run, less those that it had not */
   int64_t moved;   /* when it last tried another core */
   int64_t until;   /* shmx_os_now; 0: still in the looks that come first */
@@ -35,9 +40,13 @@ struct shmx_patience {
 
 /* A wait begins. */
 static inline void shmx_patience_begin(struct shmx_patience *patience) {
-  patience->looks = 0;
+  patience->looks = patience->shares ? SHMX_PATIENCE_LOOKS : 0;
+  patience->shares = false;
   patience->until = 0;
 }
+
+/* The next wait begins by giving the core away. */
+static inline void shmx_patience_share(struct shmx_patience *patience) { patience->shares = true; }
 
 /* Lets others run, at the time `now`. */
 static inline void shmx_patience_yield(struct shmx_patience *patience, int64_t now) {

@@ -149,6 +149,7 @@ static void sleep_idle(struct worker *w) {
   shmx_bell_awake(&w->link.self->bell);
   shmx_board_get_up(w->pool, w->lane);
   w->searching = true;
+  shmx_patience_share(&w->link.patience);
   w->trim_seen = atomic_load(&w->domain->trim);
   shmx_memory_attend(w->memory);
 }
