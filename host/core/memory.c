@@ -17,8 +17,6 @@
 #include "core/fault.h"
 #include "core/memory_private.h"
 
-enum { PROMPT_BYTES = 4 << 20 };
-
 struct shmx_memory *shmx_memory_here(void) {
   static struct shmx_memory *here;
   if (here) return here;
@@ -134,15 +132,6 @@ static int tell(struct shmx_memory *memory, enum shmx_message_type type, uint32_
   return memory->link ? shmx_link_send(memory->link, &message) : -EPIPE;
 }
 
-/* The supervisor reads messages in its own time. When they are about much memory, that is too long: whoever needs it next
- * would have to take fresh pages, which cost several times what warm ones do. */
-static void tell_in_time(struct shmx_memory *memory, uint64_t size) {
-  memory->told += size;
-  if (memory->told < PROMPT_BYTES || !memory->link) return;
-  memory->told = 0;
-  shmx_link_rouse(memory->link);
-}
-
 void shmx_segment_retain(struct shmx_segment *segment) {
   if (segment->refs++ > 0) return;
   segment->memory->live++;
@@ -155,7 +144,6 @@ void shmx_segment_release(struct shmx_segment *segment) {
   memory->live--;
   if (segment->shared && !segment->lost) {
     tell(memory, SHMX_MSG_RELEASE, SHMX_PEER_NONE, segment);
-    tell_in_time(memory, segment->size);
     SHMX_FAULT("m5");
     if (segment->own) {
       memory->awaited += segment->block->size;
@@ -216,23 +204,30 @@ int shmx_memory_notify(struct shmx_memory *memory, struct shmx_segment *segment,
   if (r < 0) return r;
   open_handover(memory, segment);
   r = tell(memory, SHMX_MSG_NOTIFY, receiver, segment);
-  tell_in_time(memory, segment->size);
   SHMX_FAULT("w6");
   return r;
 }
 
+static void complete_oldest(struct shmx_memory *memory) {
+  struct shmx_open_handover open = memory->open[memory->open_first];
+  SHMX_FAULT("w9");
+  memory->open_first = (memory->open_first + 1) & (memory->open_capacity - 1);
+  memory->open_count--;
+  if (open.since) shmx_histogram_add(memory->handovers, (uint64_t)(shmx_os_now() - open.since));
+  shmx_segment_release(open.segment);
+  SHMX_FAULT("w10");
+}
+
 bool shmx_memory_settle(struct shmx_memory *memory) {
   while (memory->open_count > 0) {
-    struct shmx_open_handover *open = &memory->open[memory->open_first];
-    if (!shmx_link_was_read(memory->link, open->number)) return true;
-    SHMX_FAULT("w9");
-    memory->open_first = (memory->open_first + 1) & (memory->open_capacity - 1);
-    memory->open_count--;
-    if (open->since) shmx_histogram_add(memory->handovers, (uint64_t)(shmx_os_now() - open->since));
-    shmx_segment_release(open->segment);
-    SHMX_FAULT("w10");
+    if (!shmx_link_was_read(memory->link, memory->open[memory->open_first].number)) return true;
+    complete_oldest(memory);
   }
   return false;
+}
+
+void shmx_memory_complete(struct shmx_memory *memory) {
+  while (memory->open_count > 0) complete_oldest(memory);
 }
 
 int shmx_memory_task_hold(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref) {

@@ -37,7 +37,6 @@ struct shmx_memory {
   uint64_t warm;             /* bytes in large chunks that are free */
   uint64_t warm_serial;
   uint64_t awaited; /* bytes of own segments that wait for FREE */
-  uint64_t told;    /* bytes that NOTIFY and RELEASE were about since we roused the supervisor */
   uint64_t charged; /* bytes of own chunks */
   uint64_t budget;  /* 0: not asked yet */
   uint64_t order;   /* of the task that runs */
