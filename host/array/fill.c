@@ -42,9 +42,11 @@ void shmx_kernel_fill(const struct shmx_view *view, const void *element) {
   }
 SHMX_INTEGER_DTYPES(RANGE_INTEGER)
 
-void shmx_kernel_range_integer(enum shmx_dtype dtype, void *data, int64_t count, int64_t first, int64_t step) {
+void shmx_kernel_range_integer(enum shmx_dtype dtype, void *data, int64_t from, int64_t count, int64_t first,
+                               int64_t step) {
+  uint64_t start = (uint64_t)first + (uint64_t)from * (uint64_t)step;
 #define RANGE_CASE(constant, tag, type)                                                                                \
-  case SHMX_##constant: range_##tag(data, count, (uint64_t)first, (uint64_t)step); break;
+  case SHMX_##constant: range_##tag(data, count, start, (uint64_t)step); break;
   switch (dtype) {
     SHMX_INTEGER_DTYPES(RANGE_CASE)
   default: break;
@@ -56,21 +58,22 @@ void shmx_kernel_range_integer(enum shmx_dtype dtype, void *data, int64_t count,
 enum { RANGE_BLOCK = 1024 };
 
 #define RANGE_FLOAT(constant, tag, type)                                                                               \
-  static void range_##tag(void *data, int64_t count, double first, double step) {                                      \
+  static void range_##tag(void *data, int64_t from, int64_t count, double first, double step) {                        \
     for (int64_t base = 0; base < count; base += RANGE_BLOCK) {                                                        \
       type *out = (type *)data + base;                                                                                 \
       int32_t n = (int32_t)(count - base < RANGE_BLOCK ? count - base : RANGE_BLOCK);                                  \
-      double start = (double)base;                                                                                     \
+      double start = (double)(from + base);                                                                            \
       for (int32_t i = 0; i < n; i++) out[i] = (type)(first + (start + i) * step);                                     \
     }                                                                                                                  \
   }
 SHMX_FLOAT_DTYPES(RANGE_FLOAT)
 
-void shmx_kernel_range_float(enum shmx_dtype dtype, void *data, int64_t count, double first, double step) {
+void shmx_kernel_range_float(enum shmx_dtype dtype, void *data, int64_t from, int64_t count, double first,
+                             double step) {
   if (dtype == SHMX_F32) {
-    range_f32(data, count, first, step);
+    range_f32(data, from, count, first, step);
   } else {
-    range_f64(data, count, first, step);
+    range_f64(data, from, count, first, step);
   }
 }
 

@@ -23,10 +23,12 @@ struct shmx_scalar {
 /* Sets every element to a copy of the one at `element`, which is of the view's dtype. */
 void shmx_kernel_fill(const struct shmx_view *view, const void *element);
 
-/* Sets element i (0-based) of `count` contiguous ones to first + i * step: in 64 bits that wrap and are cut to the
- * dtype, which is an integer; or in double, rounded to the dtype, which is a float. */
-void shmx_kernel_range_integer(enum shmx_dtype dtype, void *data, int64_t count, int64_t first, int64_t step);
-void shmx_kernel_range_float(enum shmx_dtype dtype, void *data, int64_t count, double first, double step);
+/* Sets `count` contiguous elements to those of a sequence from its index `from` (0-based) on, whose element i is
+ * first + i * step: in 64 bits that wrap and are cut to the dtype, which is an integer; or in double, rounded to the
+ * dtype, which is a float. */
+void shmx_kernel_range_integer(enum shmx_dtype dtype, void *data, int64_t from, int64_t count, int64_t first,
+                               int64_t step);
+void shmx_kernel_range_float(enum shmx_dtype dtype, void *data, int64_t from, int64_t count, double first, double step);
 
 /* Sets `count` contiguous elements to values with equal distances from `first` to `last`, both included: computed in
  * double, and converted as shmx_kernel_copy does, but integers are rounded down. */

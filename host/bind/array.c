@@ -118,6 +118,16 @@ struct shmx_array *shmx_array_new(lua_State *L, const struct shmx_view *shape, u
   return array;
 }
 
+struct shmx_array *shmx_array_produce(lua_State *L, const struct shmx_view *shape, shmx_producer *make, void *context) {
+  struct shmx_array *array = shmx_array_new(L, shape, SHMX_ALLOC_PRODUCED);
+  int code = shmx_segment_produce(array->segment, make, context);
+  if (code < 0) {
+    shmx_array_close(array);
+    refuse(L, (uint64_t)shmx_view_nbytes(shape), code);
+  }
+  return array;
+}
+
 int shmx_array_bad_argument(lua_State *L, int arg, const char *format, ...) {
   const char *name = lua_tostring(L, lua_upvalueindex(1));
   lua_Debug frame;

@@ -77,28 +77,60 @@ static int array_array(lua_State *L) { return make(L, SHMX_ALLOC_ZERO); }
 
 static int array_empty(lua_State *L) { return make(L, 0); }
 
-static int array_full(lua_State *L) {
+/* Fills with one value; the place has the dtype of the view. */
+struct constant {
   struct shmx_view view;
   uint64_t element;
+};
+
+static void produce_constant(void *context, uint64_t offset, void *place, uint64_t size) {
+  const struct constant *c = context;
+  (void)offset;
+  int64_t element_size = shmx_dtype_size(c->view.dtype);
+  struct shmx_view all = {.data = place,
+                          .dtype = c->view.dtype,
+                          .ndim = 1,
+                          .shape = {(int64_t)size / element_size},
+                          .strides = {element_size}};
+  shmx_kernel_fill(&all, &c->element);
+}
+
+static int array_full(lua_State *L) {
+  struct constant constant;
   shmx_array_check_end(L, 3);
   enum shmx_dtype dtype = shmx_array_check_dtype(L, 1);
-  shmx_array_check_shape(L, 2, dtype, &view);
+  shmx_array_check_shape(L, 2, dtype, &constant.view);
   lua_settop(L, 3);
-  if (!shmx_element_store(L, 3, dtype, &element)) {
+  if (!shmx_element_store(L, 3, dtype, &constant.element)) {
     return shmx_array_bad_argument(L, 3, "%s", shmx_element_problem(L, 3, dtype));
   }
-  shmx_kernel_fill(&shmx_array_new(L, &view, 0)->view, &element);
+  shmx_array_produce(L, &constant.view, produce_constant, &constant);
   return 1;
 }
 
-/* Pushes the vector that a range will fill. */
-static struct shmx_array *new_range(lua_State *L, enum shmx_dtype dtype, bool fits, int64_t count) {
+/* A sequence of numbers: of floats or of integers, as its dtype says. */
+struct range {
+  enum shmx_dtype dtype;
+  lua_Integer first, step;
+  lua_Number float_first, float_step;
+};
+
+static void produce_range(void *context, uint64_t offset, void *place, uint64_t size) {
+  const struct range *r = context;
+  int64_t from = (int64_t)offset / shmx_dtype_size(r->dtype), count = (int64_t)size / shmx_dtype_size(r->dtype);
+  if (shmx_dtype_is_integer(r->dtype)) shmx_kernel_range_integer(r->dtype, place, from, count, r->first, r->step);
+  else shmx_kernel_range_float(r->dtype, place, from, count, r->float_first, r->float_step);
+}
+
+/* Pushes the vector of the first `count` numbers of the range. */
+static void new_range(lua_State *L, bool fits, int64_t count, struct range *range) {
   struct shmx_view view;
+  enum shmx_dtype dtype = range->dtype;
   if (!fits || shmx_view_init(&view, dtype, 1, &count) != 0) {
     shmx_array_bad_argument(L, 3, "that many elements of %d bytes are more than there can be",
                             (int)shmx_dtype_size(dtype));
   }
-  return shmx_array_new(L, &view, 0);
+  shmx_array_produce(L, &view, produce_range, range);
 }
 
 static lua_Integer check_integer(lua_State *L, int arg) {
@@ -132,8 +164,7 @@ static int range_of_integers(lua_State *L, enum shmx_dtype dtype) {
     check_end_of_range(L, 3, dtype, (lua_Integer)end);
     count++;
   }
-  struct shmx_array *array = new_range(L, dtype, fits, (int64_t)count);
-  shmx_kernel_range_integer(dtype, array->view.data, (int64_t)count, first, step);
+  new_range(L, fits, (int64_t)count, &(struct range){.dtype = dtype, .first = first, .step = step});
   return 1;
 }
 
@@ -149,8 +180,7 @@ static int range_of_floats(lua_State *L, enum shmx_dtype dtype) {
   lua_Number steps = floor((last - first) / step);
   bool fits = steps < 0x1p53; /* beyond, the index of an element is not exact */
   int64_t count = steps < 0 || !fits ? 0 : (int64_t)steps + 1;
-  struct shmx_array *array = new_range(L, dtype, fits, count);
-  shmx_kernel_range_float(dtype, array->view.data, count, first, step);
+  new_range(L, fits, count, &(struct range){.dtype = dtype, .float_first = first, .float_step = step});
   return 1;
 }
 

@@ -37,6 +37,9 @@ void shmx_array_check_end(lua_State *L, int last);
 /* Pushes a new array with a segment of its own, whose elements are zero or, with flags 0, undefined. */
 struct shmx_array *shmx_array_new(lua_State *L, const struct shmx_view *shape, unsigned flags);
 
+/* Pushes a new array whose elements `make` writes, in contiguous pieces of whole elements. */
+struct shmx_array *shmx_array_produce(lua_State *L, const struct shmx_view *shape, shmx_producer *make, void *context);
+
 /* Pushes another array of the same segment, with the same view, which the caller may narrow. The array at `index` must
  * be open, also afterwards: allocating runs finalizers, and these may close it. For that reason a function that
  * allocates while it reads an array shares it first, reads the share, and closes that in the end. */

@@ -18,6 +18,7 @@ struct shmx_chunk {
   bool announced;           /* own: the supervisor knows it */
   bool retired;             /* own: nothing new is allocated in it; foreign: unmapped with its last segment */
   bool large;               /* own: made for one segment */
+  bool unwritten;           /* large: its pages are not there yet; they come by writing its only segment */
   uint32_t segments;        /* handles of this process in it */
   uint64_t freed_at;        /* large and free: when it became warm (a serial number) */
   struct shmx_block *first; /* own: its blocks in the order of their places (heap.c) */

@@ -17,6 +17,8 @@
 #include "core/fault.h"
 #include "core/memory_private.h"
 
+enum { PIECE = 64 * 1024 }; /* stays in the cache while the kernel copies it */
+
 struct shmx_memory *shmx_memory_here(void) {
   static struct shmx_memory *here;
   if (here) return here;
@@ -35,7 +37,7 @@ int shmx_memory_alloc(struct shmx_memory *memory, uint64_t size, unsigned flags,
   struct shmx_segment *segment = calloc(1, sizeof *segment);
   if (!segment) return -ENOMEM;
   struct shmx_block *block;
-  int r = shmx_warehouse_get(memory, size, &block);
+  int r = shmx_warehouse_get(memory, size, flags, &block);
   if (r < 0) {
     free(segment);
     return r;
@@ -55,6 +57,23 @@ int shmx_memory_alloc(struct shmx_memory *memory, uint64_t size, unsigned flags,
   SHMX_FAULT("w5");
   if ((flags & SHMX_ALLOC_ZERO) && !block->clean) memset(segment->data, 0, size);
   *out = segment;
+  return 0;
+}
+
+int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void *context) {
+  static _Alignas(64) char piece[PIECE];
+  struct shmx_chunk *chunk = segment->chunk;
+  if (!chunk->unwritten) {
+    make(context, 0, segment->data, segment->size);
+    return 0;
+  }
+  for (uint64_t at = 0; at < segment->size; at += PIECE) {
+    uint64_t size = segment->size - at < PIECE ? segment->size - at : PIECE;
+    make(context, at, piece, size);
+    int r = shmx_os_write(chunk->fd, at, piece, size);
+    if (r < 0) return r;
+  }
+  chunk->unwritten = false;
   return 0;
 }
 

@@ -49,7 +49,10 @@ struct shmx_segment_ref {
   uint32_t giver; /* the peer that wrote the message, SHMX_PEER_NONE in an argument */
 };
 
-enum { SHMX_ALLOC_ZERO = 1 }; /* zeroed; otherwise the bytes are whatever they are */
+enum {
+  SHMX_ALLOC_ZERO = 1,    /* zeroed; otherwise the bytes are whatever they are */
+  SHMX_ALLOC_PRODUCED = 2 /* nobody looks at it before shmx_segment_produce has written it */
+};
 
 /* The memory of this process, made at first use; NULL without memory. */
 struct shmx_memory *shmx_memory_here(void);
@@ -60,6 +63,14 @@ int shmx_memory_alloc(struct shmx_memory *memory, uint64_t size, unsigned flags,
 
 /* Like shmx_memory_alloc, and in a worker it waits while the budget may still be relieved (see core/budget.h). */
 int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_segment **out);
+
+/* Makes `size` bytes of a content, those from `offset` on, at `place`. */
+typedef void shmx_producer(void *context, uint64_t offset, void *place, uint64_t size);
+
+/* Writes the content of a segment that was made with SHMX_ALLOC_PRODUCED. Warm memory is written where it is. Into fresh
+ * memory go pieces of 64 KiB through a buffer and write(), which costs half of what the faults of as many pages would.
+ * 0; -ENOSPC, -ENOMEM or another -errno: the segment is to be released. */
+int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void *context);
 
 void shmx_segment_retain(struct shmx_segment *segment);
 /* Accepts NULL. The handle is invalid after the last reference. */

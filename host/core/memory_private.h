@@ -43,9 +43,9 @@ struct shmx_memory {
   uint32_t trimmed; /* the domain's count of trim requests that have been followed */
 };
 
-/* A block for a segment of `size` bytes: warm if possible, else from a new chunk within the budget. 0, -ENOMEM, -EDQUOT,
- * -EFBIG. */
-int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, struct shmx_block **out);
+/* A block for a segment of `size` bytes, with the flags of shmx_memory_alloc: warm if possible, else from a new chunk within
+ * the budget. 0, -ENOMEM, -EDQUOT, -EFBIG. */
+int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out);
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block);
 
 /* Sends the chunk's descriptor to the supervisor, once. 0 or -errno. */

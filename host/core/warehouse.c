@@ -127,7 +127,10 @@ static void shrink(struct shmx_memory *memory) {
   }
 }
 
-static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, struct shmx_chunk **out) {
+/* The pages of a large chunk are taken at once, so that no touch can fail later, unless the segment's content is produced,
+ * which takes them. */
+static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags,
+                        struct shmx_chunk **out) {
   uint64_t page = shmx_os_page_size();
   if (size > INT64_MAX - page) return -EFBIG;
   size = (size + page - 1) / page * page;
@@ -138,12 +141,14 @@ static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, s
   }
   if (r < 0) return r;
   struct shmx_chunk *chunk;
-  r = shmx_chunk_create(shmx_id_make(memory->peer, ++memory->chunk_serial), size, large, &chunk);
+  bool produced = large && (flags & SHMX_ALLOC_PRODUCED);
+  r = shmx_chunk_create(shmx_id_make(memory->peer, ++memory->chunk_serial), size, large && !produced, &chunk);
   if (r < 0) {
     set_charge(memory, memory->charged - size);
     return r;
   }
   chunk->large = large;
+  chunk->unwritten = produced;
   struct shmx_chunk **list = large ? &memory->large : &memory->small;
   chunk->next = *list;
   *list = chunk;
@@ -160,7 +165,7 @@ static struct shmx_chunk *find_warm(struct shmx_memory *memory, uint64_t size) {
   return best;
 }
 
-static int get_large(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+static int get_large(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
   struct shmx_chunk *best = find_warm(memory, size);
   if (best && must_stand_back(memory)) return -EDQUOT;
   if (best) {
@@ -172,7 +177,7 @@ static int get_large(struct shmx_memory *memory, uint64_t size, struct shmx_bloc
   struct shmx_block *block = calloc(1, sizeof *block);
   if (!block) return -ENOMEM;
   struct shmx_chunk *chunk;
-  int r = create_chunk(memory, size, true, &chunk);
+  int r = create_chunk(memory, size, true, flags, &chunk);
   if (r < 0) {
     free(block);
     return r;
@@ -188,7 +193,7 @@ static int add_small(struct shmx_memory *memory, uint64_t size) {
   if (!memory->small) memory->next_small = SMALL_FIRST;
   uint64_t least = size + size / 8;
   struct shmx_chunk *chunk;
-  int r = create_chunk(memory, least > memory->next_small ? least : memory->next_small, false, &chunk);
+  int r = create_chunk(memory, least > memory->next_small ? least : memory->next_small, false, 0, &chunk);
   if (r < 0) return r;
   r = shmx_heap_add(&memory->heap, chunk);
   if (r < 0) destroy(memory, chunk);
@@ -218,11 +223,11 @@ static void ask_for_freed(struct shmx_memory *memory, uint64_t size) {
   take_notes(memory);
 }
 
-int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
   if (size >= LARGE) {
     if (memory->link) take_notes(memory);
     if (memory->link && !find_warm(memory, size)) ask_for_freed(memory, size);
-    return get_large(memory, size, out);
+    return get_large(memory, size, flags, out);
   }
   /* What we have handed over comes back while the next segments are filled, if there is room for these: asking for it
    * each time would take longer than to fill one. */
@@ -243,7 +248,7 @@ void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block) {
     memory->warm += chunk->size;
     /* Nothing is kept warm while somebody waits for memory. */
     bool wanted = memory->link && atomic_load(&memory->link->domain->oldest_waiter) > 0;
-    if (chunk->retired) memory->warm -= chunk->size, destroy(memory, chunk);
+    if (chunk->retired || chunk->unwritten) memory->warm -= chunk->size, destroy(memory, chunk);
     else cool(memory, wanted ? 0 : shmx_memory_budget(memory) / 8);
   } else if (chunk->retired) {
     if (chunk->segments == 0) destroy(memory, chunk);

@@ -22,7 +22,7 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
 
-struct shmx_syscalls shmx_syscalls = {memfd_create, ftruncate, fallocate, mmap, sendmsg, recvmsg, fork};
+struct shmx_syscalls shmx_syscalls = {memfd_create, ftruncate, fallocate, pwrite, mmap, sendmsg, recvmsg, fork};
 
 int shmx_os_above_standard(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
@@ -71,6 +71,16 @@ static int allocate(int fd, int mode, uint64_t offset, uint64_t size) {
 }
 
 int shmx_os_reserve(int fd, uint64_t offset, uint64_t size) { return allocate(fd, 0, offset, size); }
+
+int shmx_os_write(int fd, uint64_t offset, const void *bytes, uint64_t size) {
+  for (uint64_t done = 0; done < size;) {
+    ssize_t n = shmx_syscalls.pwrite(fd, (const char *)bytes + done, size - done, (off_t)(offset + done));
+    if (n > 0) done += (uint64_t)n;
+    else if (n == 0) return -ENOSPC;
+    else if (errno != EINTR) return -errno;
+  }
+  return 0;
+}
 
 int shmx_os_punch(int fd, uint64_t offset, uint64_t size) {
   return allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);

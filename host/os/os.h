@@ -22,6 +22,7 @@ struct shmx_syscalls {
   int (*memfd_create)(const char *name, unsigned flags);
   int (*ftruncate)(int fd, off_t size);
   int (*fallocate)(int fd, int mode, off_t offset, off_t size);
+  ssize_t (*pwrite)(int fd, const void *bytes, size_t size, off_t offset);
   void *(*mmap)(void *address, size_t size, int protection, int flags, int fd, off_t offset);
   ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
   ssize_t (*recvmsg)(int fd, struct msghdr *message, int flags);
@@ -41,9 +42,10 @@ int shmx_os_memfd_check(int fd, uint64_t size);
 int shmx_os_map(int fd, uint64_t size, void **out); /* shared, readable and writable */
 void shmx_os_unmap(void *base, uint64_t size);
 int shmx_os_reserve(int fd, uint64_t offset, uint64_t size); /* so that touching the pages cannot fail */
-int shmx_os_punch(int fd, uint64_t offset, uint64_t size);   /* gives whole pages back; they read as zero */
-int shmx_os_punch_mapped(void *base, uint64_t size);         /* the same without the descriptor */
-int shmx_os_keep_from_children(void *base, uint64_t size);   /* not there after fork */
+int shmx_os_write(int fd, uint64_t offset, const void *bytes, uint64_t size); /* all of it, or an error */
+int shmx_os_punch(int fd, uint64_t offset, uint64_t size); /* gives whole pages back; they read as zero */
+int shmx_os_punch_mapped(void *base, uint64_t size);       /* the same without the descriptor */
+int shmx_os_keep_from_children(void *base, uint64_t size); /* not there after fork */
 uint64_t shmx_os_page_size(void);
 /* Bytes that can be had now: what the machine has available, or less where a cgroup (v1 or v2) says so. */
 uint64_t shmx_os_memory_available(void);

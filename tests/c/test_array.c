@@ -152,16 +152,16 @@ static void test_fill(void) {
 
 static void test_range(void) {
   int8_t small[4];
-  shmx_kernel_range_integer(SHMX_I8, small, 4, 126, 1);
+  shmx_kernel_range_integer(SHMX_I8, small, 0, 4, 126, 1);
   CHECK(small[1] == 127 && small[2] == -128);
   int64_t big[3];
-  shmx_kernel_range_integer(SHMX_I64, big, 3, INT64_MAX, -INT64_MAX);
+  shmx_kernel_range_integer(SHMX_I64, big, 0, 3, INT64_MAX, -INT64_MAX);
   CHECK(big[0] == INT64_MAX && big[1] == 0 && big[2] == -INT64_MAX);
   double f[5000];
-  shmx_kernel_range_float(SHMX_F64, f, 5000, 1, 0.1);
+  shmx_kernel_range_float(SHMX_F64, f, 0, 5000, 1, 0.1);
   for (int i = 0; i < 5000; i++) CHECK(f[i] == 1 + i * 0.1);
   float g[3000];
-  shmx_kernel_range_float(SHMX_F32, g, 3000, -1, 1e-3);
+  shmx_kernel_range_float(SHMX_F32, g, 0, 3000, -1, 1e-3);
   for (int i = 0; i < 3000; i++) CHECK(g[i] == (float)(-1 + i * 1e-3));
 }
 
@@ -206,7 +206,7 @@ static void test_copy_of_floats_out_of_range_is_clamped(void) {
 
 static void test_copy_permutes_nothing_in_many_dimensions(void) {
   struct shmx_view a = make(SHMX_I64, 3, (int64_t[]){3, 4, 5}), part = a;
-  shmx_kernel_range_integer(SHMX_I64, a.data, 60, 0, 1);
+  shmx_kernel_range_integer(SHMX_I64, a.data, 0, 60, 0, 1);
   shmx_view_slice(&part, 1, 3, 2, -2);
   struct shmx_view b = make(SHMX_I64, 3, part.shape);
   shmx_kernel_copy(&b, &part);

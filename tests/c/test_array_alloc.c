@@ -54,6 +54,11 @@ int shmx_memory_alloc_wait(struct shmx_memory *m, uint64_t size, unsigned flags,
   return shmx_memory_alloc(m, size, flags, out);
 }
 
+int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void *context) {
+  make(context, 0, segment->data, segment->size);
+  return 0;
+}
+
 void shmx_segment_retain(struct shmx_segment *segment) { segment->refs++; }
 
 void shmx_segment_release(struct shmx_segment *segment) {

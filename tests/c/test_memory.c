@@ -142,6 +142,68 @@ static void each_system_call_may_fail(void) {
   }
 }
 
+/* Every word is its own index; `context` counts the pieces. */
+static void make_indexes(void *context, uint64_t offset, void *place, uint64_t size) {
+  uint64_t *words = place;
+  for (uint64_t i = 0; i < size / 8; i++) words[i] = offset / 8 + i;
+  ++*(int *)context;
+}
+
+static int produce(uint64_t size, struct shmx_segment **out, int *pieces) {
+  *pieces = 0;
+  CHECK(shmx_memory_alloc(&alone, size, SHMX_ALLOC_PRODUCED, out) == 0);
+  return shmx_segment_produce(*out, make_indexes, pieces);
+}
+
+static bool has_indexes(const struct shmx_segment *segment) {
+  const uint64_t *words = segment->data;
+  uint64_t i = 0;
+  while (i < segment->size / 8 && words[i] == i) i++;
+  return i == segment->size / 8;
+}
+
+static ssize_t short_pwrite(int fd, const void *bytes, size_t size, off_t at) {
+  return real.pwrite(fd, bytes, size > 1000 ? 1000 : size, at);
+}
+
+static void fresh_memory_is_produced_in_pieces_and_warm_memory_at_once(void) {
+  struct shmx_segment *segment;
+  int pieces;
+  real = shmx_syscalls;
+  shmx_syscalls.pwrite = short_pwrite;
+  CHECK(produce(5 * MIB + 8, &segment, &pieces) == 0);
+  CHECK(pieces == 81 && has_indexes(segment));
+  shmx_syscalls = real;
+  shmx_segment_release(segment);
+  CHECK(produce(5 * MIB, &segment, &pieces) == 0);
+  CHECK(pieces == 1 && has_indexes(segment));
+  shmx_segment_release(segment);
+  CHECK(produce(800, &segment, &pieces) == 0);
+  CHECK(pieces == 1 && has_indexes(segment));
+  shmx_segment_release(segment);
+  shmx_memory_trim(&alone);
+  CHECK(alone.charged == 0);
+}
+
+static ssize_t failing_pwrite(int fd, const void *bytes, size_t size, off_t at) {
+  return fails() ? -1 : real.pwrite(fd, bytes, size, at);
+}
+
+/* Its pages are not there: nobody must get it as a warm one. */
+static void memory_that_could_not_be_produced_is_not_used_again(void) {
+  struct shmx_segment *segment;
+  int pieces, before = open_fds();
+  real = shmx_syscalls;
+  shmx_syscalls.pwrite = failing_pwrite;
+  failure = ENOSPC;
+  countdown = 7;
+  CHECK(produce(5 * MIB, &segment, &pieces) == -ENOSPC);
+  CHECK(pieces == 7);
+  shmx_segment_release(segment);
+  CHECK(alone.charged == 0 && open_fds() == before && mapped_chunks() == 0);
+  shmx_syscalls = real;
+}
+
 /* --- with a supervisor --- */
 
 /* From the worker to main; returns main's reference. */
@@ -337,6 +399,9 @@ static const struct test tests[] = {
     {"a_large_segment_is_warm_when_it_is_used_again", a_large_segment_is_warm_when_it_is_used_again},
     {"the_budget_refuses_before_anything_is_made", the_budget_refuses_before_anything_is_made},
     {"each_system_call_may_fail", each_system_call_may_fail},
+    {"fresh_memory_is_produced_in_pieces_and_warm_memory_at_once",
+     fresh_memory_is_produced_in_pieces_and_warm_memory_at_once},
+    {"memory_that_could_not_be_produced_is_not_used_again", memory_that_could_not_be_produced_is_not_used_again},
     {"the_bytes_are_used_again_when_nobody_holds_them", the_bytes_are_used_again_when_nobody_holds_them},
     {"what_comes_back_to_its_maker_is_the_same_handle", what_comes_back_to_its_maker_is_the_same_handle},
     {"what_was_only_described_is_freed_in_silence", what_was_only_described_is_freed_in_silence},

@@ -125,6 +125,17 @@ describe("range", function()
     assert.equal(5, #shmx.range("f64", 0, 1, 0.25))
   end)
 
+  it("is the same in large pieces of fresh memory", function()
+    local n = 2500000
+    for _, dtype in ipairs { "i32", "f32", "f64" } do
+      local a <close> = shmx.range(dtype, -7, -7 + 3 * (n - 1), 3)
+      for i = 1, n, 4097 do assert.equal(-7 + 3 * (i - 1), a[i]) end
+      assert.same({ n, -7 + 3 * (n - 1) }, { #a, a[n] })
+      local full <close> = shmx.full(dtype, n, 5)
+      assert.equal(5 * n, full:sum())
+    end
+  end)
+
   it("goes to the ends of the integers", function()
     assert.same({ math.maxinteger - 1, math.maxinteger },
       shmx.range("i64", math.maxinteger - 1, math.maxinteger):totable())
