@@ -41,10 +41,40 @@ struct shmx_array *shmx_array_push(lua_State *L) {
   return array;
 }
 
+/*
+ * The collector makes a cycle for every so many bytes as the Lua heap has (by default). It sees 200 bytes of an array,
+ * so the rest is put to its account here, but not byte for byte: with a small heap, every array would start a cycle.
+ * Scaled by heap / (heap + CHARGE_FLOOR), a cycle comes for about every heap + CHARGE_FLOOR bytes of arrays.
+ *
+ * An array that is being made is no garbage: it is put to account when the next one comes, unless it is closed by then.
+ */
+enum { CHARGE_STEP = 256 * 1024, CHARGE_FLOOR = 4 * 1024 * 1024 };
+
+static uint64_t uncharged; /* bytes, in this process; small arrays do not each run a step */
+
+static void charge_all(lua_State *L) {
+  double heap = (double)lua_gc(L, LUA_GCCOUNT) * 1024;
+  double kib = (double)uncharged / 1024 * (heap / (heap + CHARGE_FLOOR));
+  uncharged = 0;
+  lua_gc(L, LUA_GCSTEP, kib < 1 ? 1 : kib > INT_MAX ? INT_MAX : (int)kib);
+}
+
+void shmx_array_charge(lua_State *L, uint64_t size) {
+  if (uncharged >= CHARGE_STEP && lua_gc(L, LUA_GCISRUNNING)) charge_all(L);
+  uncharged += size;
+}
+
+void shmx_array_charge_nothing(void) { uncharged = 0; }
+
+static void uncharge(const struct shmx_segment *segment) {
+  if (segment && segment->refs == 1) uncharged -= segment->size < uncharged ? segment->size : uncharged;
+}
+
 void shmx_array_close(struct shmx_array *array) {
   struct shmx_segment *segment = array->segment;
   array->segment = NULL;
   memset(&array->view, 0, sizeof array->view);
+  uncharge(segment);
   shmx_segment_release(segment);
 }
 
@@ -56,23 +86,6 @@ struct shmx_array *shmx_array_share(lua_State *L, int index) {
   share->segment = array->segment;
   share->view = array->view;
   return share;
-}
-
-/*
- * The collector makes a cycle for every so many bytes as the Lua heap has (by default). It sees 200 bytes of an array,
- * so the rest is put to its account here, but not byte for byte: with a small heap, every array would start a cycle.
- * Scaled by heap / (heap + CHARGE_FLOOR), a cycle comes for about every heap + CHARGE_FLOOR bytes of arrays.
- */
-enum { CHARGE_STEP = 256 * 1024, CHARGE_FLOOR = 4 * 1024 * 1024 };
-
-void shmx_array_charge(lua_State *L, uint64_t size) {
-  static uint64_t uncharged; /* bytes, in this process; small arrays do not each run a step */
-  uncharged += size;
-  if (uncharged < CHARGE_STEP || !lua_gc(L, LUA_GCISRUNNING)) return;
-  double heap = (double)lua_gc(L, LUA_GCCOUNT) * 1024;
-  double kib = (double)uncharged / 1024 * (heap / (heap + CHARGE_FLOOR));
-  uncharged = 0;
-  lua_gc(L, LUA_GCSTEP, kib < 1 ? 1 : kib > INT_MAX ? INT_MAX : (int)kib);
 }
 
 /* The message is remembered: a task that ends with just this error has been refused, it has not failed (runner.c). */

@@ -34,6 +34,8 @@ struct shmx_array *shmx_array_push(lua_State *L);
 /* Tells the collector that a new userdata keeps so many bytes alive, which it cannot see: it works in proportion. Call it
  * when the segment is in its userdata, since finalizers may run. shmx_array_alloc has done it already. */
 void shmx_array_charge(lua_State *L, uint64_t size);
+/* All garbage has just been collected. */
+void shmx_array_charge_nothing(void);
 
 /* Allocates a segment for Lua: collects garbage when memory is short, waits for the budget in a worker, raises in the
  * end; drives the collector in proportion to the bytes. The reference passes to the caller's userdata `*slot`. */

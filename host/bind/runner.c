@@ -342,6 +342,7 @@ static void collect_young(void) {
   if (begin < not_before && now_handled - handled < WORTH_COLLECTING) return;
   handled = now_handled;
   lua_gc(here.L, LUA_GCSTEP, 0);
+  shmx_array_charge_nothing();
   int64_t end = shmx_os_now();
   not_before = end + COLLECTING_SHARE * (end - begin);
 }

@@ -227,26 +227,18 @@ int shmx_memory_notify(struct shmx_memory *memory, struct shmx_segment *segment,
   return r;
 }
 
-static void complete_oldest(struct shmx_memory *memory) {
-  struct shmx_open_handover open = memory->open[memory->open_first];
-  SHMX_FAULT("w9");
-  memory->open_first = (memory->open_first + 1) & (memory->open_capacity - 1);
-  memory->open_count--;
-  if (open.since) shmx_histogram_add(memory->handovers, (uint64_t)(shmx_os_now() - open.since));
-  shmx_segment_release(open.segment);
-  SHMX_FAULT("w10");
-}
-
 bool shmx_memory_settle(struct shmx_memory *memory) {
   while (memory->open_count > 0) {
-    if (!shmx_link_was_read(memory->link, memory->open[memory->open_first].number)) return true;
-    complete_oldest(memory);
+    struct shmx_open_handover *open = &memory->open[memory->open_first];
+    if (!shmx_link_was_read(memory->link, open->number)) return true;
+    SHMX_FAULT("w9");
+    memory->open_first = (memory->open_first + 1) & (memory->open_capacity - 1);
+    memory->open_count--;
+    if (open->since) shmx_histogram_add(memory->handovers, (uint64_t)(shmx_os_now() - open->since));
+    shmx_segment_release(open->segment);
+    SHMX_FAULT("w10");
   }
   return false;
-}
-
-void shmx_memory_complete(struct shmx_memory *memory) {
-  while (memory->open_count > 0) complete_oldest(memory);
 }
 
 int shmx_memory_task_hold(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref) {

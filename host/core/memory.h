@@ -109,10 +109,6 @@ int shmx_memory_look(struct shmx_memory *memory, uint64_t chunk, uint32_t offset
 /* TRANSFER COMPLETE: lets go of the segments whose handover has been acknowledged. True while some are still open. */
 bool shmx_memory_settle(struct shmx_memory *memory);
 
-/* The same without waiting for the acknowledgements: the supervisor reads what we say in order, so it has acknowledged a
- * handover by the time it reads that we have let go. For a process that is about to wait for it anyway. */
-void shmx_memory_complete(struct shmx_memory *memory);
-
 /* Does what a note says (FREE, DROP_CHUNK). */
 void shmx_memory_take_note(struct shmx_memory *memory, const struct shmx_note *note);
 

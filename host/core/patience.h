@@ -22,7 +22,7 @@
 #include "os/os.h"
 
 enum {
-  SHMX_PATIENCE_LOOKS = 128,
+  SHMX_PATIENCE_LOOKS = 64,
   SHMX_PATIENCE_NS = 100000,
   SHMX_PATIENCE_SHARED_NS = 1500, /* a core that was given away and comes back later than this has run somebody else */
   SHMX_PATIENCE_SHARED_MAX = 16,

@@ -92,6 +92,7 @@ void sup_write_notes(struct sup *s, struct sup_peer *peer) {
   if (atomic_load(&peer->shm->messages.write) != peer->messages.index) return; /* it wrote more: at the next pass */
   atomic_fetch_and(&peer->shm->wants, ~(uint32_t)SHMX_WANTS_READ);
   shmx_bell_ring(&peer->shm->bell, peer->pool ? -1 : s->main_bell);
+  s->answered = true;
 }
 
 /* --- the socket --- */

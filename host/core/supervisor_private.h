@@ -101,6 +101,7 @@ struct sup {
   bool charge_used[SHMX_CHARGES];
   bool leave;         /* main is gone */
   bool heard;         /* something was read since the last look */
+  bool answered;      /* somebody who waited was, since the last rest */
   bool memory_wanted; /* a process waits for memory */
   uint64_t short_at;  /* bytes that were charged when all were last asked to give back what is warm */
   uint32_t urges;     /* the domain's count of them when everything was last looked at */

@@ -215,10 +215,11 @@ static void take_notes(struct shmx_memory *memory) {
   while (shmx_link_next_note(memory->link, &note)) shmx_memory_take_note(memory, &note);
 }
 
-/* What has been freed meanwhile counts as warm, and is worth a question to the supervisor when it may be on its way: what
- * we have handed over and let go of. */
+/* What has been freed meanwhile counts as warm, and is worth a question to the supervisor when it may be on its way: first
+ * for the acknowledgement of what we have handed over, upon which we let go of it, and then for its FREE. */
 static void ask_for_freed(struct shmx_memory *memory, uint64_t size) {
-  shmx_memory_complete(memory);
+  if (shmx_memory_settle(memory)) shmx_link_wait_read(memory->link);
+  shmx_memory_settle(memory);
   if (memory->awaited >= size && memory->awaited > 0) shmx_link_wait_read(memory->link);
   take_notes(memory);
 }
