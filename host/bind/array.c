@@ -199,6 +199,7 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_index_methods);
   add_functions(L, shmx_array_bulk_methods);
   add_functions(L, shmx_array_equal_methods);
+  add_functions(L, shmx_array_map_methods);
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
   shmx_array_add_ops(L);

@@ -222,6 +222,14 @@ static int elementwise(lua_State *L) {
   return 1;
 }
 
+int shmx_array_find_op(lua_State *L, int index) {
+  if (lua_tocfunction(L, index) != elementwise) return -1;
+  lua_getupvalue(L, index, 2);
+  int op = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return op;
+}
+
 static void add_op(lua_State *L, const char *key, const char *name, int op) {
   lua_pushstring(L, name);
   lua_pushinteger(L, op);

@@ -67,6 +67,9 @@ void shmx_array_add_fields(lua_State *L);
 void shmx_array_add_ops(lua_State *L);
 void shmx_array_add_operators(lua_State *L);
 
+/* The operation (array/op.h) that the function at `index` is, by whatever name it came; or -1 for any other value. */
+int shmx_array_find_op(lua_State *L, int index);
+
 /* Adds the reductions to the table of methods on the top (array_reduce.c). */
 void shmx_array_add_reductions(lua_State *L);
 
@@ -79,6 +82,7 @@ extern const luaL_Reg shmx_array_from_constructors[]; /* array_from.c */
 extern const luaL_Reg shmx_array_index_methods[];     /* array_index.c: get, set */
 extern const luaL_Reg shmx_array_bulk_methods[];      /* array_bulk.c: fill, copy, astype */
 extern const luaL_Reg shmx_array_equal_methods[];     /* array_equal.c: equal, allclose */
+extern const luaL_Reg shmx_array_map_methods[];       /* array_map.c: generate, map */
 extern const luaL_Reg shmx_array_view_methods[];      /* array_view.c: view, reshape, transpose */
 extern const luaL_Reg shmx_array_text_methods[];      /* array_text.c: totable, tobytes */
 

@@ -54,36 +54,93 @@ static void skip_constant(struct reader *r) {
   }
 }
 
-/* Reads the instructions; false when one assigns to an upvalue. */
-static bool read_code(struct reader *r) {
-  size_t count = number(r);
-  const unsigned char *code = r->at;
-  if (r->bad || count > (size_t)(r->end - r->at) / INSTRUCTION) return false;
-  skip(r, count * INSTRUCTION);
-  for (size_t i = 0; i < count; i++) {
-    uint32_t instruction;
-    memcpy(&instruction, code + i * INSTRUCTION, sizeof instruction);
-    if ((instruction & ((1u << OPCODE_BITS) - 1)) == OPCODE_SETUPVAL) return false;
-  }
-  return true;
-}
-
 static void skip_head(struct reader *r) {
   skip(r, strlen(LUA_SIGNATURE) + 2 + 6 + 3);            /* version and format, check bytes, sizes of */
   skip(r, sizeof(lua_Integer) + sizeof(lua_Number) + 1); /* two check numbers; how many upvalues the function has */
 }
 
+/* Reads up to the constants. */
+static void read_outlines(struct reader *r, struct shmx_prototype *prototype, bool *variable) {
+  skip_head(r);
+  skip_string(r); /* source */
+  number(r);      /* first and last line */
+  number(r);
+  const unsigned char *numbers = r->at;
+  skip(r, 3); /* parameters, variable ones, stack */
+  if (r->bad) return;
+  prototype->parameters = numbers[0];
+  *variable = numbers[1];
+  prototype->instructions = number(r);
+  prototype->code = r->at;
+  if (prototype->instructions > (size_t)(r->end - r->at) / INSTRUCTION) r->bad = true;
+  if (!r->bad) skip(r, prototype->instructions * INSTRUCTION);
+  prototype->nconstants = number(r);
+  prototype->constants = r->at;
+  prototype->end = r->end;
+}
+
+uint32_t shmx_bytecode_instruction(const struct shmx_prototype *prototype, size_t i) {
+  uint32_t instruction;
+  memcpy(&instruction, prototype->code + i * INSTRUCTION, sizeof instruction);
+  return instruction;
+}
+
+/* Whether an instruction assigns to an upvalue. */
+static bool sets_upvalue(const struct shmx_prototype *prototype) {
+  for (size_t i = 0; i < prototype->instructions; i++) {
+    if ((shmx_bytecode_instruction(prototype, i) & ((1u << OPCODE_BITS) - 1)) == OPCODE_SETUPVAL) return true;
+  }
+  return false;
+}
+
 bool shmx_bytecode_keeps_upvalues(const char *bytes, size_t size) {
   struct reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + size, false};
-  skip_head(&r);
-  skip_string(&r); /* source */
-  number(&r);      /* first and last line */
-  number(&r);
-  skip(&r, 3); /* parameters, variable ones, stack */
-  if (r.bad || !read_code(&r)) return false;
-  for (size_t i = number(&r); i > 0 && !r.bad; i--) skip_constant(&r);
+  struct shmx_prototype prototype;
+  bool variable;
+  read_outlines(&r, &prototype, &variable);
+  if (r.bad || sets_upvalue(&prototype)) return false;
+  for (size_t i = prototype.nconstants; i > 0 && !r.bad; i--) skip_constant(&r);
   size_t upvalues = number(&r);
   if (upvalues > UINT8_MAX) return false;
   skip(&r, upvalues * UPVALUE);
   return number(&r) == 0 && !r.bad; /* inner functions */
+}
+
+bool shmx_bytecode_open(const char *bytes, size_t size, struct shmx_prototype *prototype) {
+  struct reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + size, false};
+  bool variable = true;
+  read_outlines(&r, prototype, &variable);
+  return !r.bad && !variable;
+}
+
+bool shmx_bytecode_constant(const struct shmx_prototype *prototype, size_t i, struct shmx_constant *constant) {
+  struct reader r = {prototype->constants, prototype->end, i >= prototype->nconstants};
+  for (; i > 0 && !r.bad; i--) skip_constant(&r);
+  if (r.bad || r.at == r.end) return false;
+  const unsigned char *at = r.at;
+  skip_constant(&r);
+  if (r.bad) return false;
+  *constant = (struct shmx_constant){.type = SHMX_CONSTANT_OTHER};
+  switch (*at) {
+  case INTEGER:
+    constant->type = SHMX_CONSTANT_INTEGER;
+    memcpy(&constant->integer, at + 1, sizeof constant->integer);
+    break;
+  case FLOAT:
+    constant->type = SHMX_CONSTANT_FLOAT;
+    memcpy(&constant->number, at + 1, sizeof constant->number);
+    break;
+  case SHORT_STRING:
+  case LONG_STRING: {
+    struct reader text = {at + 1, r.at, false};
+    size_t length = number(&text);
+    if (length == 0) break;
+    constant->type = SHMX_CONSTANT_TEXT;
+    constant->text = (const char *)text.at;
+    constant->length = length - 1;
+    break;
+  }
+  default: break;
+  }
+  return true;
 }

@@ -36,6 +36,8 @@ core.on_failure(failure.new)
 ---@field [shmx.Binary] fun(self: shmx.Array, other: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field clip fun(self: shmx.Array, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field where fun(self: shmx.Array, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Array
+---@field map fun(self: shmx.Array, f: function, ...): shmx.Array              f of each element; options come last
+---@field generate fun(self: shmx.Array, f: function): shmx.Array              f of each element's indices
 ---@field equal fun(self: shmx.Array, other: any): boolean                   the same shape and elements
 ---@field allclose fun(self: shmx.Array, other: shmx.Array|number, options?: shmx.Tolerance): boolean
 

@@ -121,6 +121,9 @@ static const char *const scripts[] = {
     "local a, b = shmx.range('f64', 1, 700), shmx.array('f32', {3, 1}) return a:lt(b), shmx.elementwise.where(true, a, "
     "b)",
     "return shmx.range('i16', 1, 9) // 0",
+    "return shmx.range('i64', 1, 700):map(function(x, y) return x * math.abs(y) + 1 end, 5)",
+    "return shmx.range('i64', 1, 99):map(function(x) if x > 5 then return 1.5 end return 2 end, {dtype = 'f32'})",
+    "return shmx.array('i8', {2, 3}):generate(function(i, j) return i * j * 40 end)",
     "return shmx.array('u8', 2) + shmx.array('u8', 3)",
     "return shmx.array('u8', 2):add(1.5, {out = shmx.array('u8', 2)})",
     "return shmx.array('u8', -1)",

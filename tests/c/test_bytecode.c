@@ -53,18 +53,46 @@ static void test_functions_that_assign_or_hand_on_do_not(void) {
   CHECK(!keeps("return function() return function() end end"));
 }
 
+static void test_instructions_and_constants_are_read(void) {
+  struct dump dump = dump_of("local a = 1 return function(x, y) return x * 0.5 + y // 1000000007 + a.name end", 1);
+  struct shmx_prototype prototype;
+  struct shmx_constant half, big, name, none;
+  CHECK(shmx_bytecode_open(dump.bytes, dump.size, &prototype) && prototype.parameters == 2);
+  CHECK(prototype.nconstants == 3 && prototype.instructions > 5);
+  CHECK((shmx_bytecode_instruction(&prototype, 0) & 127) == 24); /* MULK */
+  CHECK(shmx_bytecode_constant(&prototype, 0, &half) && half.type == SHMX_CONSTANT_FLOAT && half.number == 0.5);
+  CHECK(shmx_bytecode_constant(&prototype, 1, &big) && big.type == SHMX_CONSTANT_INTEGER && big.integer == 1000000007);
+  CHECK(shmx_bytecode_constant(&prototype, 2, &name) && name.type == SHMX_CONSTANT_TEXT && name.length == 4);
+  CHECK(!memcmp(name.text, "name", 4) && !shmx_bytecode_constant(&prototype, 3, &none));
+  dump = dump_of("return function(...) return ... end", 1);
+  CHECK(!shmx_bytecode_open(dump.bytes, dump.size, &prototype));
+}
+
+/* Asks everything of the bytes; true when somebody would believe them. */
+static bool read_all(const char *bytes, size_t size) {
+  struct shmx_prototype prototype;
+  struct shmx_constant constant;
+  bool open = shmx_bytecode_open(bytes, size, &prototype);
+  for (size_t i = 0; open && i < prototype.instructions; i++) shmx_bytecode_instruction(&prototype, i);
+  for (size_t i = 0; open && i < 10; i++) {
+    if (!shmx_bytecode_constant(&prototype, i, &constant) || constant.type != SHMX_CONSTANT_TEXT) continue;
+    CHECK(constant.text + constant.length <= bytes + size);
+  }
+  return shmx_bytecode_keeps_upvalues(bytes, size);
+}
+
 static void test_damaged_bytes_are_doubted_and_not_read_beyond(void) {
   struct dump dump = dump_of("local a = 'text' return function(x) return x .. a .. 'y' .. 1e9 end", 0);
   for (size_t size = 0; size < dump.size; size++) {
     char *copy = malloc(size + 1); /* as long as that, for the sanitizer */
     CHECK(copy != NULL);
     memcpy(copy, dump.bytes, size);
-    shmx_bytecode_keeps_upvalues(copy, size);
-    if (size < dump.size / 4) CHECK(!shmx_bytecode_keeps_upvalues(copy, size));
+    read_all(copy, size);
+    if (size < dump.size / 4) CHECK(!read_all(copy, size));
     for (size_t i = 0; i < size; i++) {
       for (int bit = 0; bit < 8; bit++) {
         copy[i] ^= (char)(1 << bit);
-        shmx_bytecode_keeps_upvalues(copy, size);
+        read_all(copy, size);
         copy[i] ^= (char)(1 << bit);
       }
     }
@@ -76,6 +104,7 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"functions_that_only_read_keep_their_upvalues", test_functions_that_only_read_keep_their_upvalues},
       {"functions_that_assign_or_hand_on_do_not", test_functions_that_assign_or_hand_on_do_not},
+      {"instructions_and_constants_are_read", test_instructions_and_constants_are_read},
       {"damaged_bytes_are_doubted_and_not_read_beyond", test_damaged_bytes_are_doubted_and_not_read_beyond},
       {NULL, NULL},
   };
