@@ -90,7 +90,8 @@ static int start_workers(lua_State *L, struct lua_pool *pool, struct shmx_host *
                                                  .nsegments = cargo->nsegments,
                                                  .codes = codes,
                                                  .ncodes = cargo->ncodes},
-                                      .progress = (enum shmx_progress_mode)luaL_checkinteger(L, 4)};
+                                      .progress = (enum shmx_progress_mode)luaL_checkinteger(L, 4),
+                                      .output = (enum shmx_output_mode)luaL_checkinteger(L, 5)};
   if (r < 0) return r;
   pool->cargoes = calloc(SHMX_SLOTS, sizeof *pool->cargoes);
   return pool->cargoes ? shmx_pool_open(host, &options, &pool->core) : -ENOMEM;
@@ -106,7 +107,7 @@ static int start_host(lua_State *L, struct shmx_host **host) {
   return shmx_host_start(helper, host);
 }
 
-/* core.open(workers, memory, configuration, progress) -> pool. The configuration is a value for the workers. */
+/* core.open(workers, memory, configuration, progress, output) -> pool. The configuration is a value for the workers. */
 static int open_pool(lua_State *L) {
   shmx_check_process(L);
   lua_settop(L, 5);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "bind/module.h"
+#include "bind/output.h"
 #include "bind/pool_parts.h"
 #include "bind/scalar.h"
 #include "bind/task.h"
@@ -116,6 +117,8 @@ static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
   int status = LUA_OK, count = decode_scalars(L, &outcome->message);
   if (count < 0) count = decode_all(L, &outcome->message, &status);
   shmx_incoming_close(&outcome->message);
+  if (status == LUA_OK && (outcome->status & SHMX_RESULT_PRINTED)) count = shmx_output_take(L, index, count);
+  outcome->status &= ~SHMX_RESULT_PRINTED;
   if (status != LUA_OK) fail(L, index, SHMX_TASK_FAILED, "failed", count);
   else if (outcome->status == SHMX_RESULT_REFUSED) fail(L, index, SHMX_TASK_REFUSED, "refused", count);
   else if (outcome->status != SHMX_RESULT_VALUES) fail(L, index, SHMX_TASK_FAILED, "failed", count);
@@ -165,7 +168,10 @@ static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shm
   task->nanoseconds = outcome->nanoseconds;
   switch (outcome->end) {
   case SHMX_END_DONE: take_done(L, index, outcome); break;
-  case SHMX_END_CRASHED: take_crashed(L, index, outcome->status, outcome->where); break;
+  case SHMX_END_CRASHED:
+    shmx_output_take_kept(L, index, outcome);
+    take_crashed(L, index, outcome->status, outcome->where);
+    break;
   case SHMX_END_LOST: take_lost(L, index, core); break;
   case SHMX_END_CANCELLED:
     lua_pushliteral(L, "it was cancelled before it began");

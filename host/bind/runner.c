@@ -12,7 +12,6 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +19,7 @@
 #include "bind/codec.h"
 #include "bind/last_words.h"
 #include "bind/module.h"
+#include "bind/output.h"
 #include "core/fault.h"
 
 enum {
@@ -36,6 +36,7 @@ static struct {
   lua_State *L;
   struct shmx_packet packet;
   bool traceback;                      /* one is kept */
+  bool printed;                        /* the packet begins with what the task has printed */
   const struct shmx_incoming *message; /* of the task that runs */
   int error;                           /* why its message is incomplete */
 } here;
@@ -131,6 +132,7 @@ static void seed_random(lua_State *L) {
 
 /* Makes the state what main's was when its script began, then runs `init`. */
 static int set_up(lua_State *L) {
+  shmx_output_open(L);
   seed_random(L);
   if (here.error < 0) return luaL_error(L, "the options of the pool cannot be read: %s", strerror(-here.error));
   lua_settop(L, 0);
@@ -147,6 +149,8 @@ static int set_up(lua_State *L) {
   if (environment) run_init_variable(L);
   load_libraries(L);
   if (lua_getfield(L, 1, "init") == LUA_TFUNCTION) lua_call(L, 0, 0);
+  shmx_output_finish();
+  shmx_output_begin(L);
   return 0;
 }
 
@@ -159,8 +163,7 @@ static int add_traceback(lua_State *L) {
 }
 
 static int start(void *context, int error, const struct shmx_incoming *config, char *text, size_t room) {
-  setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* whole lines, which do not mix with those of others */
-  if (!here.L) prepare(context);         /* there was not enough memory then */
+  if (!here.L) prepare(context); /* there was not enough memory then */
   lua_State *L = here.L;
   if (!L) {
     snprintf(text, room, "not enough memory for a Lua state");
@@ -177,6 +180,7 @@ static int start(void *context, int error, const struct shmx_incoming *config, c
     lua_pushcfunction(L, perform);
     return 0;
   }
+  shmx_output_finish();
   snprintf(text, room, "%s", lua_tostring(L, -1));
   return -1;
 }
@@ -199,9 +203,15 @@ static int keep_traceback(lua_State *L) {
   return 1;
 }
 
+/* What the task has printed, if that is captured, becomes the first value; names[here.printed] are for the others. */
+static void add_output(lua_State *L) {
+  here.printed = shmx_output_push(L);
+  if (here.printed) lua_insert(L, 1);
+}
+
 /* Unpacks the function and its arguments, calls it, and packs what it returns. */
 static int perform(lua_State *L) {
-  static const struct shmx_pack_names names = {"result", 0};
+  static const struct shmx_pack_names names[] = {{"result", 0}, {"result", 1}};
   if (here.error < 0)
     return luaL_error(L, "the arguments of the task cannot be had: %s",
                       here.error == -EDQUOT ? "the memory budget is used up" : strerror(-here.error));
@@ -210,7 +220,8 @@ static int perform(lua_State *L) {
   SHMX_FAULT("w2");
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_call(L, count - 1, LUA_MULTRET);
-  shmx_codec_pack(L, &here.packet, 1, lua_gettop(L), 0, &names);
+  add_output(L);
+  shmx_codec_pack(L, &here.packet, 1, lua_gettop(L), 0, &names[here.printed]);
   return 0;
 }
 
@@ -225,14 +236,15 @@ static void to_text(lua_State *L) {
 
 /* Packs the error value, which is its argument, and the traceback. */
 static int pack_error(lua_State *L) {
-  static const struct shmx_pack_names names = {"error", 0};
+  static const struct shmx_pack_names names[] = {{"error", 0}, {"error", 1}};
   if (lua_type(L, 1) == LUA_TSTRING) {
     to_text(L);
     lua_replace(L, 1);
   }
   lua_settop(L, 1);
   lua_getfield(L, LUA_REGISTRYINDEX, "shmx.traceback");
-  shmx_codec_pack(L, &here.packet, 1, 2, 0, &names);
+  add_output(L);
+  shmx_codec_pack(L, &here.packet, 1, lua_gettop(L), 0, &names[here.printed]);
   return 0;
 }
 
@@ -314,9 +326,10 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
     pack_failure(L);
   }
   lua_settop(L, PERFORM);
-  if (__fpending(stdout) > 0) fflush(stdout);
+  shmx_output_finish();
+  shmx_output_drop();
   fill(result);
-  return verdict;
+  return here.printed ? verdict | SHMX_RESULT_PRINTED : verdict;
 }
 
 static void refuse(void *context, int error, struct shmx_outgoing *result) {

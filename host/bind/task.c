@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bind/module.h"
+#include "bind/output.h"
 #include "bind/pool.h"
 #include "bind/scalar.h"
 #include "os/os.h"
@@ -396,6 +397,7 @@ static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
   else if (strcmp(key, "status") == 0) lua_pushstring(L, status_of(L, task));
   else if (strcmp(key, "results") == 0) return push_result_list(L, task);
   else if (strcmp(key, "name") == 0) lua_getiuservalue(L, 1, SHMX_TASK_NAME);
+  else if (strcmp(key, "output") == 0) shmx_output_push_taken(L, 1);
   else if (strcmp(key, "handovers") == 0) return push_handovers(L);
   else if (strcmp(key, "attempt") == 0) lua_pushinteger(L, task->attempt);
   else if (strcmp(key, "worker") == 0 && task->worker > 0) lua_pushinteger(L, task->worker);

@@ -21,6 +21,7 @@ bool shmx_pool_layout(uint32_t slots, uint32_t lanes, uint32_t config_size, stru
   out->lane_offset = place(&end, (uint64_t)lanes * sizeof(struct shmx_lane_shm));
   out->result_offset = place(&end, (uint64_t)lanes * slots * sizeof(uint32_t));
   out->name_offset = place(&end, (uint64_t)slots * SHMX_SLOT_NAME);
+  out->kept_offset = place(&end, (uint64_t)lanes * 2 * sizeof(struct shmx_kept_shm));
   out->config_offset = place(&end, config_size);
   out->size = end;
   return true;
@@ -44,6 +45,11 @@ int shmx_pool_map_attach(struct shmx_pool_map *map, const struct shmx_pool_layou
 void shmx_pool_map_detach(struct shmx_pool_map *map) {
   if (map->shm) shmx_os_unmap(map->shm, map->layout.size);
   map->shm = NULL;
+}
+
+struct shmx_kept_shm *shmx_pool_map_kept(const struct shmx_pool_map *map, uint32_t lane) {
+  char *bytes = (char *)map->shm + map->layout.kept_offset;
+  return (struct shmx_kept_shm *)(void *)bytes + (uint64_t)lane * 2;
 }
 
 uint32_t *shmx_pool_map_results(const struct shmx_pool_map *map, uint32_t lane) {

@@ -26,6 +26,7 @@ enum {
   SHMX_SLOT_RESULT = 96,   /* bytes of a small message of results */
   SHMX_SLOT_NAME = 32,     /* bytes of a task's name as progress shows it, with its terminator */
   SHMX_CHARGES = 4096,     /* processes that can have memory charged at one time */
+  SHMX_KEPT_BYTES = 32760, /* of what a worker prints and has not written */
   SHMX_LANE_TEXT = 1024    /* bytes of a worker's last words */
 };
 
@@ -82,8 +83,9 @@ enum shmx_state {
 /* What a message of results is. */
 enum shmx_result {
   SHMX_RESULT_VALUES = 0,
-  SHMX_RESULT_ERROR = 1,  /* the task raised an error */
-  SHMX_RESULT_REFUSED = 2 /* a limit refused what it asked for */
+  SHMX_RESULT_ERROR = 1,    /* the task raised an error */
+  SHMX_RESULT_REFUSED = 2,  /* a limit refused what it asked for */
+  SHMX_RESULT_PRINTED = 256 /* with one of the others: the first value is what the task has printed */
 };
 
 enum { SHMX_LANE_NONE = 0xFFFF, SHMX_LANES_MAX = 2048 };
@@ -125,6 +127,12 @@ struct shmx_lane_shm {
   struct shmx_histogram handovers; /* worker: from NOTIFY to TRANSFER COMPLETE; of all workers that the lane has had */
 };
 
+/* What a worker has flushed of a line that is not complete, or has captured (output.h): one for each standard stream. */
+struct shmx_kept_shm {
+  _Atomic uint32_t size; /* worker: bytes */
+  char bytes[SHMX_KEPT_BYTES];
+};
+
 enum shmx_pool_state { SHMX_POOL_OPENING = 0, SHMX_POOL_OPEN, SHMX_POOL_BROKEN, SHMX_POOL_CLOSED };
 enum shmx_pool_wish { SHMX_WISH_RUN = 0, SHMX_WISH_CLOSE = 1 };
 
@@ -152,7 +160,7 @@ struct shmx_pool_shm {
 /* Where the parts of a pool's mapping lie; computed alike by main and the supervisor from three numbers. */
 struct shmx_pool_layout {
   uint32_t slots, lanes, config_size;
-  uint64_t slot_offset, entry_offset, lane_offset, result_offset, name_offset, config_offset, size;
+  uint64_t slot_offset, entry_offset, lane_offset, result_offset, name_offset, kept_offset, config_offset, size;
 };
 
 /* False when the numbers are out of range. */
@@ -180,6 +188,8 @@ int shmx_pool_map_attach(struct shmx_pool_map *map, const struct shmx_pool_layou
 void shmx_pool_map_detach(struct shmx_pool_map *map);
 /* Bytes that the pool's workers, the living ones, have charged. */
 uint64_t shmx_pool_map_charged(const struct shmx_pool_map *map, struct shmx_domain_shm *domain);
+/* The two kept texts of a lane. */
+struct shmx_kept_shm *shmx_pool_map_kept(const struct shmx_pool_map *map, uint32_t lane);
 /* The records of a lane's result ring. */
 uint32_t *shmx_pool_map_results(const struct shmx_pool_map *map, uint32_t lane);
 

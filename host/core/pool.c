@@ -33,6 +33,7 @@ struct shmx_pool {
   uint64_t id;
   uint32_t wanted, deaths, stops;
   bool shown; /* progress is */
+  enum shmx_output_mode output;
   struct slot *slots;
   uint32_t *free;        /* slots that are free; the one freed last is used first, because it is warm */
   uint32_t nfree, fresh; /* slots from `fresh` up have never been used */
@@ -114,6 +115,7 @@ int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *optio
   pool->host = host;
   pool->id = ++host->next_pool;
   pool->wanted = options->workers;
+  pool->output = options->output;
   host->pools++;
   int r = create_mapping(pool, options, &fd);
   if (r == 0) r = create_tables(pool);
@@ -160,6 +162,7 @@ static bool take_slot(struct shmx_pool *pool, uint32_t *number) {
 }
 
 enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool) {
+  if (pool->output == SHMX_OUTPUT_LABEL) return SHMX_NAMES_PLAIN;
   if (pool->shown) return SHMX_NAMES_WITH_ARGUMENTS;
   return pool->host->link.trace ? SHMX_NAMES_PLAIN : SHMX_NAMES_NONE;
 }
@@ -191,7 +194,7 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
                               &shm->args_size, &slot->sent);
   shm->task = task;
   shm->waited = shmx_histogram_samples(pool->published) ? (uint64_t)shmx_os_now() : 0;
-  if (pool->shown || pool->host->link.trace) write_name(pool, *ticket, name);
+  if (shmx_pool_wants_names(pool) != SHMX_NAMES_NONE) write_name(pool, *ticket, name);
   SHMX_FAULT("m1");
   if (r == 0 && !shmx_board_publish(&pool->map, *ticket, slot->generation)) r = -EAGAIN;
   if (r < 0) {
@@ -285,6 +288,7 @@ static void look_for_dead(struct shmx_pool *pool) {
     if (atomic_load(&pool->map.lanes[index].state) != SHMX_LANE_DEAD) continue;
     read_lane(pool, index);
     if (pool->lanes[index].ended) continue;
+    if (pool->output != SHMX_OUTPUT_CAPTURE) shmx_output_salvage(shmx_pool_map_kept(&pool->map, index));
     scan_for(pool, index);
     pool->lanes[index].ended = true;
     push_found(pool, LANE_MARK + index);
@@ -344,6 +348,13 @@ static void read_last_words(const struct shmx_pool *pool, uint32_t lane, char te
   text[SHMX_LANE_TEXT - 1] = 0;
 }
 
+static void find_kept(struct shmx_pool *pool, uint32_t lane, struct shmx_outcome *outcome) {
+  const struct shmx_kept_shm *kept = shmx_pool_map_kept(&pool->map, lane);
+  uint32_t size = atomic_load_explicit(&kept->size, memory_order_acquire);
+  outcome->kept = kept->bytes;
+  outcome->kept_size = size <= SHMX_KEPT_BYTES ? size : 0;
+}
+
 static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcome *outcome) {
   struct shmx_slot_shm *shm = &pool->map.slots[number];
   uint64_t word = atomic_load_explicit(&shm->state, memory_order_acquire);
@@ -352,7 +363,7 @@ static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcom
   outcome->ticket = number;
   outcome->end = SHMX_END_LOST;
   outcome->status = outcome->error = 0;
-  outcome->worker = 0;
+  outcome->worker = outcome->kept_size = 0;
   outcome->attempt = shmx_word_attempt(word);
   outcome->nanoseconds = outcome->waited = 0;
   shmx_incoming_init(&outcome->message);
@@ -368,6 +379,7 @@ static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcom
     outcome->end = SHMX_END_CRASHED;
     outcome->status = (int)shm->verdict;
     read_last_words(pool, lane, outcome->where);
+    if (pool->output == SHMX_OUTPUT_CAPTURE && lane < pool->map.layout.lanes) find_kept(pool, lane, outcome);
   } else if (state == SHMX_CANCELLED && !pool->host->link.dead) {
     const char *why;
     outcome->end = shmx_pool_ready(pool, &why) < 0 ? SHMX_END_LOST : SHMX_END_CANCELLED;

@@ -11,12 +11,14 @@
 #include "core/board.h"
 #include "core/envelope.h"
 #include "core/host.h"
+#include "core/output.h"
 
 struct shmx_pool_options {
   uint32_t workers;
   uint64_t memory;                  /* cap for what the workers make, bytes; 0: the domain's budget alone */
   struct shmx_outgoing config;      /* for the runner's `start` */
   enum shmx_progress_mode progress; /* on standard error */
+  enum shmx_output_mode output;     /* what becomes of what tasks print */
 };
 
 struct shmx_pool;
@@ -39,6 +41,9 @@ struct shmx_outcome {
   uint64_t waited;              /* nanoseconds on the board before a worker had it; 0: it was not measured */
   char where[SHMX_LANE_TEXT];   /* CRASHED: the worker's last words, perhaps "" */
   struct shmx_incoming message; /* DONE; the caller closes it with shmx_incoming_close */
+  const char
+      *kept; /* CRASHED: what the task had printed when all of that is captured; until the next call for the pool */
+  uint32_t kept_size;
   char place[SHMX_SLOT_RESULT]; /* of the body when it is small: the outcome must not be moved */
 };
 
@@ -48,7 +53,7 @@ int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *optio
 /* 0 while the workers start, 1 when all have been ready, -1 when the pool is broken; *why then says why. */
 int shmx_pool_ready(struct shmx_pool *pool, const char **why);
 
-/* What the names of tasks are for: with a trace they should have one, with progress their arguments too. */
+/* What the names of tasks are for: with a trace and for labels they should have one, with progress their arguments too. */
 enum shmx_pool_names { SHMX_NAMES_NONE = 0, SHMX_NAMES_PLAIN, SHMX_NAMES_WITH_ARGUMENTS };
 enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool);
 

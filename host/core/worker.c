@@ -12,6 +12,7 @@
 #include "core/board.h"
 #include "core/fault.h"
 #include "core/link.h"
+#include "core/output.h"
 #include "core/trace.h"
 
 enum { COOL_AFTER_NS = 1000000000 }; /* an idle worker gives warm memory back after this */
@@ -83,10 +84,11 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   memcpy(copy, slot->args, size);
   int64_t begin = w->free_since ? w->free_since : shmx_os_now();
   if (w->link.trace) shmx_trace_begin(w->link.trace, slot->task, number, shmx_word_attempt(word), begin);
+  shmx_output_name(w->pool->names[number]);
   shmx_memory_set_order(w->memory, slot->task);
   int error = shmx_envelope_read(w->memory, copy, size, SHMX_PEER_NONE, true, &arguments);
   slot->verdict = w->runner->run(w->runner->context, slot->task, error, &arguments, &result);
-  bool ok = slot->verdict == SHMX_RESULT_VALUES;
+  bool ok = (slot->verdict & ~(uint32_t)SHMX_RESULT_PRINTED) == SHMX_RESULT_VALUES;
   shmx_incoming_close(&arguments);
   write_result(w, slot, &result, &sent);
   w->free_since = shmx_os_now();
@@ -191,6 +193,7 @@ static void set_up(struct worker *w, struct shmx_worker_setup *setup, const stru
                  sizeof(uint32_t));
   shmx_os_keep_from_children(setup->domain, sizeof *setup->domain);
   shmx_os_keep_from_children(w->pool->shm, w->pool->layout.size);
+  shmx_output_attach(shmx_pool_map_kept(w->pool, w->lane));
   if (!setup->trace) return;
   shmx_trace_attach(&w->trace, setup->trace, &w->link);
   shmx_os_keep_from_children(setup->trace, sizeof *setup->trace);

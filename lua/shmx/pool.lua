@@ -17,6 +17,8 @@ local stream = require "shmx.stream"
 ---@field init (fun(): any)?       runs once in each worker before its first task; what it sets, tasks see
 ---@field memory integer|string?   bytes that its workers may make; a number or "512M"
 ---@field progress boolean?        default: if standard error is a terminal
+---@field output "pass"|"label"|"capture"|nil  what becomes of what tasks print: it is passed on in whole lines, or with
+---the task's name before each, or goes into task.output
 ---@field grace number?            seconds that a running task has when the pool is closed in a hurry; default 5
 
 ---A function and its arguments; after it has run, its results or its failure.
@@ -31,6 +33,7 @@ local stream = require "shmx.stream"
 ---@field attempt integer
 ---@field seconds number?   how long it ran
 ---@field handovers shmx.Handover[]?
+---@field output string?    what it has printed, if its pool captures that
 ---@field get fun(self: shmx.Task, seconds?: number): ...   waits; returns the results or raises the failure
 ---@field wait fun(self: shmx.Task, seconds?: number): boolean  waits; has it ended?
 ---@field done fun(self: shmx.Task): boolean                has it ended?
@@ -62,7 +65,7 @@ local Worker = {}
 Worker.__index = Worker
 Worker.__name = "shmx.Worker"
 
-local known_options = { workers = true, init = true, memory = true, progress = true, grace = true }
+local known_options = { workers = true, init = true, memory = true, progress = true, grace = true, output = true }
 local known_of_with = { ahead = true, chunk = true, name = true }
 local known_of_execute = { on_error = true }
 local known_of_close = { cancel = true }
@@ -96,6 +99,14 @@ local function read_options(given)
   return read
 end
 
+-- Numbers as in core/output.h.
+local output_modes = { pass = 0, label = 1, capture = 2 }
+
+local function check_output(output)
+  if output == nil or output_modes[output] then return output end
+  options.fail("bad option 'output' to 'pool' (\"pass\", \"label\" or \"capture\" expected, got %s)", tostring(output))
+end
+
 -- How the supervisor shows progress: 0 not at all, 1 by bars on the terminal, 2 by plain lines.
 local function progress_mode(wish)
   if wish == false then return 0 end
@@ -125,15 +136,16 @@ local function open(given)
   if core.in_worker() then
     options.fail("a task cannot open a pool; return what is to be done to the script, and submit it there")
   end
-  local settings = core.settings()
+  local settings, output = core.settings(), check_output(given and given.output)
   local configuration = {
     path = package.path, cpath = package.cpath, init = read.init, libraries = settings.libraries,
     environment = settings.environment ~= false, warnings = settings.warnings,
+    output = output,
   }
   local trace = settings.trace or (settings.environment ~= false and os.getenv "SHMX_TRACE")
   if trace and trace ~= "" then core.trace(trace) end
   local mode = progress_mode(read.progress)
-  local pool = core.open(read.workers, read.memory, configuration, mode)
+  local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[output or "pass"])
   states[pool] = { workers = read.workers, grace = read.grace }
   if read.init then wait_until_ready(pool) end
   return pool

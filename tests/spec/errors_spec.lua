@@ -32,7 +32,7 @@ describe("an error at the user's line", function()
     { "a word for workers", 'require "shmx".pool { workers = "x" }',
       "script.lua:1: bad option 'workers' to 'pool' (a whole number from 1 to 1024 expected, got \"x\")" },
     { "an unknown option", 'require "shmx".pool { worker = 1 }',
-      "script.lua:1: bad argument #1 to 'pool' (there is no option \"worker\"; known are: grace, init, memory, "
+      "script.lua:1: bad argument #1 to 'pool' (there is no option \"worker\"; known are: grace, init, memory, output, "
       .. "progress, workers)" },
     { "options that are no table", '\nrequire "shmx".pool(4)',
       "script.lua:2: bad argument #1 to 'pool' (table expected, got number)" },

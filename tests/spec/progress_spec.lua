@@ -146,7 +146,8 @@ describe("on a terminal, progress", function()
       if row == "line " .. next_line then next_line = next_line + 1 end
     end
     assert.equal(2001, next_line)
-    assert.equal(1, count(rows, "and no morefarewell"))
+    assert.equal(1, count(rows, "and no more"))
+    assert.equal(1, count(rows, "farewell"))
     assert.equal(1, count(rows, "without an end"))
     assert.equal(1, count_matching(rows, "killed by signal SIGKILL"))
     assert.equal(1, count_matching(rows, "^tasks: 100%%.* 1 failed%]"))
