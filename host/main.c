@@ -37,6 +37,7 @@ static const char help_options[] = /* after the line "usage: ..." */
     "  --progress     show the progress of pools (default: only on a terminal)\n"
     "  --no-progress  do not show it\n"
     "  --trace FILE   write what every process does to FILE, for Perfetto or chrome://tracing\n"
+    "  --report FILE  write a page of HTML on what happened to FILE\n"
     "  --help         show a longer help and exit\n"
     "  --version      show the versions of shmx-lua and Lua and exit\n"
     "  --             stop handling options\n"
@@ -89,6 +90,7 @@ enum option_id {
   OPTION_PROGRESS,
   OPTION_NO_PROGRESS,
   OPTION_TRACE,
+  OPTION_REPORT,
   OPTION_HELP,
   OPTION_VERSION
 };
@@ -119,6 +121,7 @@ static const struct option option_table[] = {
     {"--progress", OPTION_PROGRESS, VALUE_NONE},
     {"--no-progress", OPTION_NO_PROGRESS, VALUE_NONE},
     {"--trace", OPTION_TRACE, VALUE_ANY},
+    {"--report", OPTION_REPORT, VALUE_ANY},
     {"--help", OPTION_HELP, VALUE_NONE},
     {"--version", OPTION_VERSION, VALUE_NONE},
 };
@@ -133,6 +136,7 @@ struct command {
   int workers;          /* -1: not said */
   const char *memory;   /* NULL: not said */
   const char *trace;    /* NULL: not said */
+  const char *report;   /* the same */
   const char *progress; /* the option that was given, or NULL */
 };
 
@@ -221,6 +225,7 @@ static bool take_option(struct command *command, const struct argument *argument
   case OPTION_PROGRESS:
   case OPTION_NO_PROGRESS: command->progress = argument->option->name; break;
   case OPTION_TRACE: command->trace = argument->value; break;
+  case OPTION_REPORT: command->report = argument->value; break;
   case OPTION_HELP: command->help = true; break;
   case OPTION_VERSION: command->version = true; break;
   }
@@ -281,10 +286,10 @@ static void publish_settings(lua_State *L, const struct command *command) {
     lua_pushstring(L, command->memory);
     lua_setfield(L, -2, "memory");
   }
-  if (command->trace != NULL) {
-    lua_pushstring(L, command->trace);
-    lua_setfield(L, -2, "trace");
-  }
+  lua_pushstring(L, command->trace); /* nil for NULL */
+  lua_setfield(L, -2, "trace");
+  lua_pushstring(L, command->report);
+  lua_setfield(L, -2, "report");
   if (command->progress != NULL) {
     lua_pushboolean(L, strcmp(command->progress, "--progress") == 0);
     lua_setfield(L, -2, "progress");

@@ -252,11 +252,12 @@ static int in_worker(lua_State *L) {
   return 1;
 }
 
-/* core.trace(path): the next supervisor writes a trace; an error when the file cannot be written */
+/* core.trace(trace, report): the next supervisor writes these files, of which one may be nil; an error when it cannot */
 static int trace(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  int r = shmx_host_trace(path);
-  if (r < 0) return shmx_error(L, "the trace cannot be written: %s: %s", path, strerror(-r));
+  const char *what, *path = luaL_optstring(L, 1, NULL);
+  int r = shmx_host_trace(path, luaL_optstring(L, 2, NULL), &what);
+  if (r < 0)
+    return shmx_error(L, "the %s cannot be written: %s: %s", what == path ? "trace" : "report", what, strerror(-r));
   return 0;
 }
 
@@ -289,14 +290,15 @@ static const luaL_Reg functions[] = {{"clock", get_clock},
 /* --- the module --- */
 
 static int stop_host(lua_State *L) {
-  const char *path;
+  static const char *const names[SHMX_WANTS] = {"trace", "report"};
+  const struct shmx_trace_outcome *outcome = shmx_host_trace_outcome();
   (void)L;
   shmx_runner_closes();
   shmx_host_stop();
-  int error = shmx_host_trace_error(&path);
-  if (error < 0 && !shmx_os_forked())
-    fprintf(stderr, "shmx: the trace could not be written: %s: %s; what was there before is unchanged\n", path,
-            strerror(-error));
+  for (int i = 0; i < SHMX_WANTS && !shmx_os_forked(); i++)
+    if (outcome->error[i] < 0)
+      fprintf(stderr, "shmx: the %s could not be written: %s: %s; what was there before is unchanged\n", names[i],
+              outcome->path[i], strerror(-outcome->error[i]));
   return 0;
 }
 

@@ -23,13 +23,12 @@ struct birth {
   int sockets[2], domain_fd, supervisor_bell, main_bell;
 };
 
-/* A trace that is wanted, until the supervisor is there to write it; and how the last one went. */
+/* What is wanted of a run, until the supervisor is there to write it; and how the last one went. */
 static struct {
   struct shmx_trace_shm *shm;
   int memory, file;
   unsigned count; /* so far */
-  int error;
-  char path[SHMX_TRACE_PATH];
+  struct shmx_trace_outcome outcome;
 } wanted_trace;
 
 static void close_unless_absent(int fd) {
@@ -78,27 +77,32 @@ static int spawn(const char *helper, struct birth *b, struct shmx_host *host) {
 /* --- the trace --- */
 
 /* A second supervisor, after the death of the first, does not write over what the first has left. */
-int shmx_host_trace(const char *path) {
-  char numbered[SHMX_TRACE_PATH];
+static const char *number_path(const char *path, char numbered[SHMX_TRACE_PATH]) {
+  if (!path || wanted_trace.count == 0) return path;
+  snprintf(numbered, SHMX_TRACE_PATH, "%s.%u", path, wanted_trace.count + 1);
+  return numbered;
+}
+
+int shmx_host_trace(const char *trace, const char *report, const char **what) {
+  char numbered[SHMX_WANTS][SHMX_TRACE_PATH];
   if (wanted_trace.shm || (running && shmx_host_is_alive(running))) return 0;
-  int length = snprintf(numbered, sizeof numbered, "%s.%u", path, wanted_trace.count + 1);
-  if (length < 0 || (size_t)length >= sizeof numbered) return -ENAMETOOLONG;
-  if (wanted_trace.count > 0) path = numbered;
-  int r = shmx_trace_create(path, &wanted_trace.shm, &wanted_trace.memory, &wanted_trace.file);
+  const char *const paths[SHMX_WANTS] = {number_path(trace, numbered[0]), number_path(report, numbered[1])};
+  int r = shmx_trace_create(paths, &wanted_trace.shm, &wanted_trace.memory, &wanted_trace.file, what);
+  if (*what != paths[0] && r < 0) *what = *what == paths[1] ? report : *what;
+  else if (r < 0) *what = trace;
   wanted_trace.count += r == 0;
   return r;
 }
 
-int shmx_host_trace_error(const char **path) {
-  *path = wanted_trace.path;
-  return wanted_trace.error;
-}
+const struct shmx_trace_outcome *shmx_host_trace_outcome(void) { return &wanted_trace.outcome; }
 
 static void end_trace(struct shmx_trace_shm *shm) {
-  int error = shmx_trace_finish(shm);
-  if (error < 0) {
-    wanted_trace.error = error;
-    memcpy(wanted_trace.path, shm->path, sizeof wanted_trace.path);
+  struct shmx_trace_outcome *outcome = &wanted_trace.outcome;
+  for (int i = 0; i < SHMX_WANTS; i++) {
+    int error = shmx_trace_finish(&shm->target[i]);
+    if (error == 0) continue;
+    outcome->error[i] = error;
+    memcpy(outcome->path[i], shm->target[i].path, sizeof outcome->path[i]);
   }
   shmx_trace_destroy(shm);
 }
@@ -112,7 +116,7 @@ static void close_wanted_trace(void) {
 /* Nobody has come to write it. */
 static void drop_wanted_trace(void) {
   if (!wanted_trace.shm) return;
-  unlink(wanted_trace.shm->temporary);
+  shmx_trace_discard(wanted_trace.shm);
   shmx_trace_destroy(wanted_trace.shm);
   close_wanted_trace();
 }

@@ -27,12 +27,16 @@ struct shmx_host *shmx_host_running(void);
  * and all of its pools are closed. 0 or -errno; -EPIPE when the dead one's pools are still open. */
 int shmx_host_start(const char *helper, struct shmx_host **out);
 
-/* The next supervisor is to write a trace to this file; nothing happens when one is running. 0; -errno: the file cannot be
- * written. */
-int shmx_host_trace(const char *path);
+/* The next supervisor is to write a trace and a report to these files (NULL: not that one); nothing happens when one is
+ * running. 0; -errno: *what cannot be written. */
+int shmx_host_trace(const char *trace, const char *report, const char **what);
 
-/* Why the last trace ended early, and its file: 0 when it did not. */
-int shmx_host_trace_error(const char **path);
+/* Why a file of the last runs is not complete, and its name; by enum shmx_trace_want. 0: all went well. */
+struct shmx_trace_outcome {
+  int error[SHMX_WANTS];
+  char path[SHMX_WANTS][SHMX_TRACE_PATH];
+};
+const struct shmx_trace_outcome *shmx_host_trace_outcome(void);
 
 /* Looks whether the supervisor still lives; true when it does. */
 bool shmx_host_is_alive(struct shmx_host *host);

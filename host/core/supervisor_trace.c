@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "core/report.h"
 #include "core/supervisor_private.h"
 #include "core/supervisor_trace.h"
 #include "core/trace_file.h"
@@ -28,6 +29,7 @@ enum {
 struct sup_trace {
   struct shmx_trace_shm *shm;
   struct shmx_trace_file file;
+  struct shmx_report *report;           /* NULL: none is wanted */
   struct shmx_ring rings[SHMX_CHARGES]; /* we read */
   int64_t told_attempt[SHMX_CHARGES];   /* when the last attempt began whose end was read */
   int64_t tick;
@@ -63,11 +65,26 @@ static void introduce(struct sup_trace *t, pid_t pid, const char *name, uint32_t
   shmx_trace_file_end(&t->file);
 }
 
-static void put_attempt(struct sup_trace *t, pid_t pid, const struct shmx_trace_record *record, const char *result) {
+static void report_attempt(struct sup_trace *t, const struct sup_peer *peer, const struct shmx_trace_record *record,
+                           const char *result) {
+  struct shmx_report_attempt attempt = {.worker = peer->number,
+                                        .time = record->time,
+                                        .duration = record->duration,
+                                        .waited = record->waited,
+                                        .task = record->task,
+                                        .attempt = record->attempt,
+                                        .result = result};
+  memcpy(attempt.name, record->name, sizeof attempt.name);
+  shmx_report_attempt(t->report, &attempt);
+}
+
+static void put_attempt(struct sup_trace *t, const struct sup_peer *peer, const struct shmx_trace_record *record,
+                        const char *result) {
   char name[SHMX_SLOT_NAME + 1];
+  if (t->report) report_attempt(t, peer, record, result);
   memcpy(name, record->name, SHMX_SLOT_NAME);
   name[SHMX_SLOT_NAME] = 0;
-  struct shmx_trace_event event = event_of(name[0] ? name : "task", "task", 'X', record->time, pid);
+  struct shmx_trace_event event = event_of(name[0] ? name : "task", "task", 'X', record->time, peer->pid);
   event.duration = record->duration;
   shmx_trace_file_begin(&t->file, &event);
   shmx_trace_file_number(&t->file, "task", record->task);
@@ -101,12 +118,25 @@ static struct sup_handover *find_handover(struct sup_trace *t, uint64_t segment)
   return shmx_idmap_get(&t->by_segment, segment);
 }
 
+/* It is over, or its place is needed. */
+static void retire_handover(struct sup_trace *t, struct sup_handover *h) {
+  if (t->report && h->segment && h->notify)
+    shmx_report_handover(t->report, &(struct shmx_report_handover){.worker = h->worker,
+                                                                   .notify = h->notify,
+                                                                   .acknowledge = h->acknowledge,
+                                                                   .hold = h->hold,
+                                                                   .complete = h->complete,
+                                                                   .bytes = h->bytes});
+  *h = (struct sup_handover){.segment = h->segment};
+}
+
 /* The handover of this segment that is going on, or a new one in the place of the oldest. NULL without memory. */
 static struct sup_handover *obtain_handover(struct sup_trace *t, uint64_t segment) {
   struct sup_handover *h = find_handover(t, segment);
   if (h) return h;
   h = &t->kept[t->nkept++ % KEPT];
   if (h->segment) shmx_idmap_remove(&t->by_segment, h->segment);
+  retire_handover(t, h);
   *h = (struct sup_handover){.segment = segment};
   if (segment && shmx_idmap_put(&t->by_segment, segment, h) == 0) return h;
   h->segment = 0;
@@ -116,10 +146,11 @@ static struct sup_handover *obtain_handover(struct sup_trace *t, uint64_t segmen
 static void note_notify(struct sup_trace *t, const struct sup_peer *giver, const struct shmx_trace_record *record) {
   struct sup_handover *h = obtain_handover(t, record->waited);
   if (!h) return;
-  if (h->complete) *h = (struct sup_handover){.segment = h->segment}; /* given once more */
+  if (h->complete) retire_handover(t, h); /* given once more */
   h->giver = giver->id;
   h->worker = giver->number;
   h->notify = record->time;
+  h->bytes = record->duration;
 }
 
 const struct sup_handover *sup_trace_handover(struct sup *s, uint64_t segment) {
@@ -135,7 +166,10 @@ static const char *step_name(struct sup_trace *t, const struct sup_peer *peer, c
   struct sup_handover *h;
   switch (record->detail) {
   case SHMX_MSG_NOTIFY: return "NOTIFY";
-  case SHMX_MSG_HOLD: return "HOLD";
+  case SHMX_MSG_HOLD:
+    h = record->peer == SHMX_PEER_NONE ? NULL : find_handover(t, record->waited);
+    if (h) h->hold = record->time;
+    return "HOLD";
   case SHMX_MSG_DISCARD: return "DISCARD";
   case SHMX_MSG_TASK_HOLD: return "TASK HOLD";
   case SHMX_MSG_TASK_DROP: return "TASK DROP";
@@ -166,6 +200,7 @@ static void take_failure(struct sup_trace *t, const struct sup_peer *peer, const
   if (!record->detail) return;
   t->failure[t->failure_size] = 0;
   t->failure_size = 0;
+  if (t->report) shmx_report_failure(t->report, record->task, t->failure);
   struct shmx_trace_event event = event_of("failure", "task", 'i', record->time, peer->pid);
   shmx_trace_file_begin(&t->file, &event);
   shmx_trace_file_number(&t->file, "task", record->task);
@@ -178,7 +213,7 @@ static void take_record(struct sup_trace *t, const struct sup_peer *peer, const 
   switch (record->kind) {
   case SHMX_TRACE_ATTEMPT:
     t->told_attempt[peer->charge] = record->time;
-    put_attempt(t, peer->pid, record, record->detail < 3 ? results[record->detail] : "?");
+    put_attempt(t, peer, record, record->detail < 3 ? results[record->detail] : "?");
     break;
   case SHMX_TRACE_MESSAGE: take_message(t, peer, record); break;
   case SHMX_TRACE_FAILURE: take_failure(t, peer, record); break;
@@ -210,7 +245,7 @@ void sup_trace_heard(struct sup *s, const struct shmx_message *message) {
   if (!t || shmx_message_type(message) != SHMX_MSG_NOTIFY) return;
   struct sup_handover *h = obtain_handover(t, message->segment);
   int64_t now = shmx_os_now();
-  if (h && h->complete) *h = (struct sup_handover){.segment = h->segment};
+  if (h && h->complete) retire_handover(t, h);
   if (h) h->acknowledge = now;
   put_step(t, "ACKNOWLEDGE", now, s->pid, message->segment, message->size, 0);
   put_flow(t, 't', now, s->pid, message->segment);
@@ -230,11 +265,17 @@ static void put_counter(struct sup *s, const char *name, const char *key, uint64
   shmx_trace_file_end(&s->trace->file);
 }
 
+static uint64_t count_in_flight(struct sup *s) {
+  uint64_t count = 0;
+  for (struct sup_pool *pool = s->pools; pool; pool = pool->next)
+    count += atomic_load(&pool->map.shm->published) - atomic_load(&pool->map.shm->collected);
+  return count;
+}
+
 static void put_counters(struct sup *s) {
   struct sup_trace *t = s->trace;
-  uint64_t live = atomic_load(&s->domain->segment_bytes), charged = shmx_domain_charged(s->domain), in_flight = 0;
-  for (struct sup_pool *pool = s->pools; pool; pool = pool->next)
-    in_flight += atomic_load(&pool->map.shm->published) - atomic_load(&pool->map.shm->collected);
+  uint64_t live = atomic_load(&s->domain->segment_bytes), charged = shmx_domain_charged(s->domain);
+  uint64_t in_flight = count_in_flight(s);
   if (live != t->live || charged != t->charged) put_counter(s, "memory", "live", live, "in chunks", charged);
   if (in_flight != t->in_flight) put_counter(s, "tasks", "in flight", in_flight, NULL, 0);
   t->live = live;
@@ -268,7 +309,7 @@ static void put_unfinished(struct sup_trace *t, const struct sup_peer *peer, con
   record.attempt = (uint8_t)atomic_load(&region->begun_attempt);
   record.duration = (uint64_t)(shmx_os_now() - record.time);
   if (slot < peer->pool->map.layout.slots) memcpy(record.name, peer->pool->map.names[slot], SHMX_SLOT_NAME);
-  put_attempt(t, peer->pid, &record, result);
+  put_attempt(t, peer, &record, result);
 }
 
 /* The ring as new, for the next process of this charge. */
@@ -294,16 +335,24 @@ void sup_trace_bury(struct sup *s, const struct sup_peer *peer) {
 
 static void flush(struct sup *s) {
   struct sup_trace *t = s->trace;
+  struct shmx_trace_target *target = &t->shm->target[SHMX_WANT_TRACE];
   shmx_trace_file_flush(&t->file);
-  if (t->file.error == 0 || atomic_load(&t->shm->error)) return;
-  atomic_store(&t->shm->error, t->file.error);
-  unlink(t->shm->temporary);
+  if (t->file.error == 0 || atomic_load(&target->error)) return;
+  atomic_store(&target->error, t->file.error);
+  shmx_trace_finish(target); /* the disk can have the room */
+}
+
+static void take_sample(struct sup *s) {
+  if (!s->trace->report) return;
+  shmx_report_sample(s->trace->report, s->now, atomic_load(&s->domain->segment_bytes), shmx_domain_charged(s->domain),
+                     count_in_flight(s));
 }
 
 void sup_trace_tend(struct sup *s) {
   struct sup_trace *t = s->trace;
   if (!t) return;
   sup_trace_read(s);
+  take_sample(s);
   if (s->now < t->tick) return;
   t->tick = s->now + TICK_NS;
   put_counters(s);
@@ -329,6 +378,8 @@ int sup_trace_open(struct sup *s, int memory, int file) {
     return r;
   }
   s->trace->shm = base;
+  if (s->trace->shm->target[SHMX_WANT_REPORT].path[0])
+    s->trace->report = shmx_report_create(s->trace->shm->origin, s->main.pid);
   shmx_idmap_init(&s->trace->by_segment);
   for (uint32_t i = 0; i < SHMX_CHARGES; i++) {
     struct shmx_trace_region *region = &s->trace->shm->region[i];
@@ -340,6 +391,13 @@ int sup_trace_open(struct sup *s, int memory, int file) {
   return 0;
 }
 
+static void write_report(struct sup_trace *t) {
+  struct shmx_trace_target *target = &t->shm->target[SHMX_WANT_REPORT];
+  for (int i = 0; i < KEPT; i++) retire_handover(t, &t->kept[i]);
+  atomic_store(&target->error, shmx_report_write(t->report, target->temporary, shmx_os_now()));
+  shmx_report_destroy(t->report);
+}
+
 void sup_trace_fini(struct sup *s) {
   struct sup_trace *t = s->trace;
   if (!t) return;
@@ -349,6 +407,6 @@ void sup_trace_fini(struct sup *s) {
   flush(s);
   shmx_trace_file_close(&t->file);
   flush(s);
-  int error = shmx_trace_finish(t->shm);
-  atomic_store(&t->shm->error, error);
+  if (t->report) write_report(t);
+  for (int i = 0; i < SHMX_WANTS; i++) atomic_store(&t->shm->target[i].error, shmx_trace_finish(&t->shm->target[i]));
 }

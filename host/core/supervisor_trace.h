@@ -14,7 +14,8 @@ struct sup_peer;
 struct sup_handover {
   uint64_t segment;
   uint32_t giver, worker; /* the giver, and its number in its pool */
-  int64_t notify, acknowledge, complete;
+  int64_t notify, acknowledge, hold, complete;
+  uint64_t bytes;
 };
 
 /* Main wants a trace; the descriptors are taken over. 0 or -errno. */

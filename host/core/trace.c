@@ -2,7 +2,7 @@
 /*
  * See trace.h.
  *
- * The file under its own name is replaced only when the trace is complete, by a rename; until then, and when the disk is
+ * A file under its own name is replaced only when it is complete, by a rename; until then, and when the disk is
  * full, what was there before is there. The temporary file is a valid trace after each write, so whoever is killed, what
  * has been written can be opened.
  */
@@ -84,7 +84,7 @@ void shmx_trace_failure(struct shmx_trace *trace, uint32_t task, const char *tex
   } while (size > 0);
 }
 
-/* --- the file --- */
+/* --- the files --- */
 
 static bool fits(int length) { return length > 0 && length < SHMX_TRACE_PATH; }
 
@@ -100,42 +100,73 @@ static int resolve(const char *path, char out[SHMX_TRACE_PATH]) {
   return fits(snprintf(out, SHMX_TRACE_PATH, "%s/%s", whole, name)) ? 0 : -ENAMETOOLONG;
 }
 
-static int open_temporary(struct shmx_trace_shm *shm) {
-  if (access(shm->path, F_OK) == 0 && access(shm->path, W_OK) < 0) return -errno;
-  if (!fits(snprintf(shm->temporary, SHMX_TRACE_PATH, "%s.%d", shm->path, (int)getpid()))) return -ENAMETOOLONG;
-  int fd = open(shm->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+/* The temporary file beside the path: its descriptor or -errno. */
+static int open_target(struct shmx_trace_target *target, const char *path) {
+  struct stat st;
+  int r = resolve(path, target->path), fd = -1;
+  if (r == 0 && stat(target->path, &st) == 0) {
+    if (!S_ISREG(st.st_mode)) r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    else if (access(target->path, W_OK) < 0) r = -errno;
+  }
+  if (r == 0 && !fits(snprintf(target->temporary, SHMX_TRACE_PATH, "%s.%d", target->path, (int)getpid())))
+    r = -ENAMETOOLONG;
+  if (r == 0) {
+    fd = open(target->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    r = shmx_os_above_standard(fd < 0 ? -errno : fd);
+  }
+  if (r < 0) target->path[0] = 0;
+  return r;
+}
+
+static int open_nothing(void) {
+  int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
   return shmx_os_above_standard(fd < 0 ? -errno : fd);
 }
 
-int shmx_trace_create(const char *path, struct shmx_trace_shm **out, int *memory, int *file) {
+static int open_targets(const char *const paths[SHMX_WANTS], struct shmx_trace_shm *shm, int *file, const char **what) {
+  *what = paths[SHMX_WANT_TRACE] ? paths[SHMX_WANT_TRACE] : "/dev/null";
+  *file = paths[SHMX_WANT_TRACE] ? open_target(&shm->target[SHMX_WANT_TRACE], *what) : open_nothing();
+  if (*file < 0 || !paths[SHMX_WANT_REPORT]) return *file;
+  *what = paths[SHMX_WANT_REPORT];
+  int report = open_target(&shm->target[SHMX_WANT_REPORT], *what);
+  close(report < 0 ? *file : report); /* it is written in the end */
+  return report;
+}
+
+int shmx_trace_create(const char *const paths[SHMX_WANTS], struct shmx_trace_shm **out, int *memory, int *file,
+                      const char **what) {
   void *base;
   uint64_t size = (sizeof(struct shmx_trace_shm) + 4095) / 4096 * 4096;
-  *file = -1;
+  *what = "/dev/shm";
   *memory = shmx_os_memfd("shmx", size);
   int r = *memory < 0 ? *memory : shmx_os_map(*memory, size, &base);
-  if (r < 0) {
-    if (*memory >= 0) close(*memory);
-    return r;
+  if (r == 0) {
+    *out = base;
+    (*out)->origin = shmx_os_now();
+    r = open_targets(paths, *out, file, what);
+    if (r >= 0) return 0;
+    shmx_trace_discard(*out);
+    shmx_trace_destroy(*out);
+    *out = NULL;
   }
-  *out = base;
-  (*out)->origin = shmx_os_now();
-  r = resolve(path, (*out)->path);
-  if (r == 0) r = *file = open_temporary(*out);
-  if (r >= 0) return 0;
-  close(*memory);
-  shmx_trace_destroy(*out);
+  if (*memory >= 0) close(*memory);
   return r;
 }
 
 /* A file in which nothing is, since the supervisor died before it came to that, replaces nothing. */
-int shmx_trace_finish(struct shmx_trace_shm *shm) {
+int shmx_trace_finish(struct shmx_trace_target *target) {
   struct stat st;
-  int error = atomic_load(&shm->error);
-  if (stat(shm->temporary, &st) < 0) return error; /* the supervisor has done it */
+  int error = atomic_load(&target->error);
+  if (!target->path[0] || stat(target->temporary, &st) < 0) return error; /* it has been done */
   if (error == 0 && st.st_size == 0) error = -ENODATA;
-  if (error == 0 && rename(shm->temporary, shm->path) < 0) error = -errno;
-  if (error < 0) unlink(shm->temporary);
+  if (error == 0 && rename(target->temporary, target->path) < 0) error = -errno;
+  if (error < 0) unlink(target->temporary);
   return error;
+}
+
+void shmx_trace_discard(struct shmx_trace_shm *shm) {
+  for (int i = 0; i < SHMX_WANTS; i++)
+    if (shm->target[i].path[0]) unlink(shm->target[i].temporary);
 }
 
 void shmx_trace_destroy(struct shmx_trace_shm *shm) { shmx_os_unmap(shm, sizeof *shm); }

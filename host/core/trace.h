@@ -52,11 +52,18 @@ struct shmx_trace_region {
   _Alignas(64) struct shmx_trace_record record[SHMX_TRACE_RECORDS];
 };
 
+/* A file that is wanted of a run. */
+struct shmx_trace_target {
+  char path[SHMX_TRACE_PATH];      /* main, once: its name, resolved; empty: it is not wanted */
+  char temporary[SHMX_TRACE_PATH]; /* the same: what is written until the end */
+  _Atomic int32_t error;           /* supervisor: why it is not complete, -errno; 0: it is */
+};
+
+enum shmx_trace_want { SHMX_WANT_TRACE, SHMX_WANT_REPORT, SHMX_WANTS };
+
 struct shmx_trace_shm {
-  int64_t origin;                  /* main, once: the time that counts as 0 */
-  char path[SHMX_TRACE_PATH];      /* main, once: the file that is wanted, */
-  char temporary[SHMX_TRACE_PATH]; /* and the one that is written until the end */
-  _Atomic int32_t error;           /* supervisor: why the trace ended early, -errno; 0: it did not */
+  int64_t origin; /* main, once: the time that counts as 0 */
+  struct shmx_trace_target target[SHMX_WANTS];
   struct shmx_trace_region region[SHMX_CHARGES];
 };
 
@@ -83,12 +90,17 @@ void shmx_trace_message(struct shmx_trace *trace, const struct shmx_message *mes
 /* Main: what a failed task says. */
 void shmx_trace_failure(struct shmx_trace *trace, uint32_t task, const char *text, size_t size);
 
-/* --- main's side of the file --- */
+/* --- the files --- */
 
-/* Makes the memory object and the temporary file beside `path`. *memory and *file are their descriptors. 0 or -errno. */
-int shmx_trace_create(const char *path, struct shmx_trace_shm **out, int *memory, int *file);
-/* The supervisor is gone: what it had no time for is done. Returns why the trace ended early, 0 if it did not. */
-int shmx_trace_finish(struct shmx_trace_shm *shm);
+/* Main: makes the memory object and, beside each path that is not NULL, the temporary file. *memory and *file (of the
+ * trace; /dev/null when only the report is wanted) are their descriptors. 0 or -errno; *what is the path it is about. */
+int shmx_trace_create(const char *const paths[SHMX_WANTS], struct shmx_trace_shm **out, int *memory, int *file,
+                      const char **what);
+/* The file is complete and gets its name, unless that has been done, or there was an error: then it goes. Returns why it is
+ * not complete, 0 if it is. */
+int shmx_trace_finish(struct shmx_trace_target *target);
+/* The temporary files that there still are go. */
+void shmx_trace_discard(struct shmx_trace_shm *shm);
 void shmx_trace_destroy(struct shmx_trace_shm *shm);
 
 #endif

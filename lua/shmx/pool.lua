@@ -143,7 +143,8 @@ local function open(given)
     output = output,
   }
   local trace = settings.trace or (settings.environment ~= false and os.getenv "SHMX_TRACE")
-  if trace and trace ~= "" then core.trace(trace) end
+  if trace == "" then trace = nil end
+  if trace or settings.report then core.trace(trace or nil, settings.report) end
   local mode = progress_mode(read.progress)
   local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[output or "pass"])
   states[pool] = { workers = read.workers, grace = read.grace }
