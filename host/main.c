@@ -38,6 +38,8 @@ static const char help_options[] = /* after the line "usage: ..." */
     "  --no-progress  do not show it\n"
     "  --trace FILE   write what every process does to FILE, for Perfetto or chrome://tracing\n"
     "  --report FILE  write a page of HTML on what happened to FILE\n"
+    "  --joblog FILE  write a line for each task that has ended to FILE\n"
+    "  --resume FILE  skip tasks that have a name and that FILE, a job log, lists as done\n"
     "  --help         show a longer help and exit\n"
     "  --version      show the versions of shmx-lua and Lua and exit\n"
     "  --             stop handling options\n"
@@ -91,6 +93,8 @@ enum option_id {
   OPTION_NO_PROGRESS,
   OPTION_TRACE,
   OPTION_REPORT,
+  OPTION_JOBLOG,
+  OPTION_RESUME,
   OPTION_HELP,
   OPTION_VERSION
 };
@@ -122,6 +126,8 @@ static const struct option option_table[] = {
     {"--no-progress", OPTION_NO_PROGRESS, VALUE_NONE},
     {"--trace", OPTION_TRACE, VALUE_ANY},
     {"--report", OPTION_REPORT, VALUE_ANY},
+    {"--joblog", OPTION_JOBLOG, VALUE_ANY},
+    {"--resume", OPTION_RESUME, VALUE_ANY},
     {"--help", OPTION_HELP, VALUE_NONE},
     {"--version", OPTION_VERSION, VALUE_NONE},
 };
@@ -137,6 +143,8 @@ struct command {
   const char *memory;   /* NULL: not said */
   const char *trace;    /* NULL: not said */
   const char *report;   /* the same */
+  const char *joblog;   /* the same */
+  const char *resume;   /* the same */
   const char *progress; /* the option that was given, or NULL */
 };
 
@@ -226,6 +234,8 @@ static bool take_option(struct command *command, const struct argument *argument
   case OPTION_NO_PROGRESS: command->progress = argument->option->name; break;
   case OPTION_TRACE: command->trace = argument->value; break;
   case OPTION_REPORT: command->report = argument->value; break;
+  case OPTION_JOBLOG: command->joblog = argument->value; break;
+  case OPTION_RESUME: command->resume = argument->value; break;
   case OPTION_HELP: command->help = true; break;
   case OPTION_VERSION: command->version = true; break;
   }
@@ -290,6 +300,10 @@ static void publish_settings(lua_State *L, const struct command *command) {
   lua_setfield(L, -2, "trace");
   lua_pushstring(L, command->report);
   lua_setfield(L, -2, "report");
+  lua_pushstring(L, command->joblog);
+  lua_setfield(L, -2, "joblog");
+  lua_pushstring(L, command->resume);
+  lua_setfield(L, -2, "resume");
   if (command->progress != NULL) {
     lua_pushboolean(L, strcmp(command->progress, "--progress") == 0);
     lua_setfield(L, -2, "progress");

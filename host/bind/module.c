@@ -20,6 +20,7 @@
 #include "bind/array.h"
 #include "bind/batch.h"
 #include "bind/files.h"
+#include "bind/joblog.h"
 #include "bind/pool.h"
 #include "bind/process.h"
 #include "bind/runner.h"
@@ -81,6 +82,7 @@ static const struct {
 } parts[] = {{"shmx", part_init, sizeof part_init},
              {"shmx.pool", part_pool, sizeof part_pool},
              {"shmx.failure", part_failure, sizeof part_failure},
+             {"shmx.joblog", part_joblog, sizeof part_joblog},
              {"shmx.map", part_map, sizeof part_map},
              {"shmx.options", part_options, sizeof part_options},
              {"shmx.folder", part_folder, sizeof part_folder},
@@ -333,6 +335,7 @@ __attribute__((visibility("default"))) int luaopen_shmx_core(lua_State *L) {
   shmx_batch_open(L);
   shmx_api_open(L);
   shmx_files_open(L);
+  shmx_joblog_register(L);
   shmx_survey_register(L);
   return 1;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "bind/joblog.h"
 #include "bind/module.h"
 #include "bind/output.h"
 #include "bind/pool_parts.h"
@@ -195,6 +196,7 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
     if (task) {
       take_end(L, pool->core, tasks + 1, &outcome);
       shmx_tally_add(&pool->tally, task, &outcome);
+      if (shmx_joblog_is_open) shmx_joblog_write(L, tasks + 1);
     } else shmx_incoming_close(&outcome.message);
     lua_settop(L, tasks);
     count++;

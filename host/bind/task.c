@@ -397,6 +397,7 @@ static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
   else if (strcmp(key, "status") == 0) lua_pushstring(L, status_of(L, task));
   else if (strcmp(key, "results") == 0) return push_result_list(L, task);
   else if (strcmp(key, "name") == 0) lua_getiuservalue(L, 1, SHMX_TASK_NAME);
+  else if (strcmp(key, "skipped") == 0) lua_pushboolean(L, task->skipped);
   else if (strcmp(key, "output") == 0) shmx_output_push_taken(L, 1);
   else if (strcmp(key, "handovers") == 0) return push_handovers(L);
   else if (strcmp(key, "attempt") == 0) lua_pushinteger(L, task->attempt);
@@ -465,7 +466,9 @@ static int task_tostring(lua_State *L) {
   luaL_addchar(&text, '(');
   add_arguments(L, &text, task);
   luaL_addchar(&text, ')');
-  if (task->status == SHMX_TASK_DONE) {
+  if (task->skipped) {
+    luaL_addstring(&text, " --> done before");
+  } else if (task->status == SHMX_TASK_DONE) {
     luaL_addstring(&text, " --> Result: ");
     add_values(L, &text, SHMX_TASK_RESULTS, task->results);
   } else if (shmx_task_has_ended(task)) {

@@ -47,6 +47,7 @@ struct shmx_task {
   uint8_t status; /* enum shmx_task_status */
   bool looked_at; /* somebody has asked for its results or its error */
   bool named;     /* its name was given, and is not its function's */
+  bool skipped;   /* it was done in the run that is resumed */
   uint8_t shown;  /* bytes in `scalars`, which has the arguments then, as a message has them; 0: they are values */
   char scalars[SHMX_TASK_SCALARS];
 };

@@ -8,6 +8,7 @@
 local core = require "shmx.core"
 local options = require "shmx.options"
 local failure = require "shmx.failure"
+local joblog = require "shmx.joblog"
 local map = require "shmx.map"
 local seeing = require "shmx.seeing"
 local stream = require "shmx.stream"
@@ -33,6 +34,7 @@ local stream = require "shmx.stream"
 ---@field attempt integer
 ---@field seconds number?   how long it ran
 ---@field handovers shmx.Handover[]?
+---@field skipped boolean  it was done in the run that is resumed
 ---@field output string?    what it has printed, if its pool captures that
 ---@field get fun(self: shmx.Task, seconds?: number): ...   waits; returns the results or raises the failure
 ---@field wait fun(self: shmx.Task, seconds?: number): boolean  waits; has it ended?
@@ -144,6 +146,7 @@ local function open(given)
   }
   local trace = settings.trace or (settings.environment ~= false and os.getenv "SHMX_TRACE")
   if trace == "" then trace = nil end
+  joblog.open(settings)
   if trace or settings.report then core.trace(trace or nil, settings.report) end
   local mode = progress_mode(read.progress)
   local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[output or "pass"])

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See joblog.h. When the log cannot be written any more, that is said once, and the run goes on.
+ */
+#include "bind/joblog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bind/module.h"
+#include "bind/task.h"
+#include "os/os.h"
+
+bool shmx_joblog_is_open;
+static int joblog = -1;
+static bool resumes; /* the registry has a table of the names that are done */
+
+static const char head[] = "ended\tseconds\tworker\tattempt\tstatus\tname\n";
+
+static void write_line(const char *line, size_t size) {
+  ssize_t n;
+  while ((n = write(joblog, line, size)) < 0 && errno == EINTR) continue;
+  if (n == (ssize_t)size) return;
+  fprintf(stderr, "shmx: the job log cannot be written any more: %s\n", n < 0 ? strerror(errno) : "no room");
+  shmx_joblog_is_open = false;
+}
+
+/* Tabs and ends of lines in names are written as in Lua's strings. */
+static void add_name(luaL_Buffer *line, const char *name) {
+  for (; *name; name++) {
+    if (*name == '\t') luaL_addstring(line, "\\t");
+    else if (*name == '\n') luaL_addstring(line, "\\n");
+    else if (*name == '\\') luaL_addstring(line, "\\\\");
+    else luaL_addchar(line, *name);
+  }
+  luaL_addchar(line, '\n');
+}
+
+void shmx_joblog_write(lua_State *L, int index) {
+  const struct shmx_task *task = lua_touserdata(L, index);
+  struct timespec now;
+  char numbers[128];
+  luaL_Buffer line;
+  clock_gettime(CLOCK_REALTIME, &now);
+  snprintf(numbers, sizeof numbers, "%lld.%03ld\t%.6f\t%u\t%u\t%s\t", (long long)now.tv_sec, now.tv_nsec / 1000000,
+           (double)task->nanoseconds * 1e-9, task->worker, task->attempt, shmx_task_status_name(task->status));
+  const char *name = shmx_task_peek_name(L, index);
+  luaL_buffinit(L, &line);
+  luaL_addstring(&line, numbers);
+  add_name(&line, name);
+  luaL_pushresult(&line);
+  write_line(lua_tostring(L, -1), lua_rawlen(L, -1));
+  lua_pop(L, 1);
+}
+
+bool shmx_joblog_skips(lua_State *L, int index) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  if (!resumes || !task->named) return false;
+  index = lua_absindex(L, index);
+  lua_getfield(L, LUA_REGISTRYINDEX, "shmx.resume");
+  lua_getiuservalue(L, index, SHMX_TASK_NAME);
+  bool done = lua_rawget(L, -2) != LUA_TNIL;
+  bool listed = done && lua_toboolean(L, -1); /* in the log that is being written */
+  lua_pop(L, 2);
+  if (!done) return false;
+  lua_pushnil(L);
+  lua_setiuservalue(L, index, SHMX_TASK_RESULTS);
+  task->status = SHMX_TASK_DONE;
+  task->results = 0;
+  task->skipped = true;
+  if (shmx_joblog_is_open && !listed) shmx_joblog_write(L, index);
+  return true;
+}
+
+/* core.joblog(path, append): lines go there from now on; an error when the file cannot be written */
+static int open_joblog(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (lua_toboolean(L, 2) ? 0 : O_TRUNC);
+  if (joblog >= 0) return 0;
+  joblog = shmx_os_above_standard(open(path, flags, 0666));
+  if (joblog < 0) return shmx_error(L, "the job log cannot be written: %s: %s", path, strerror(errno));
+  shmx_joblog_is_open = true;
+  if (lseek(joblog, 0, SEEK_END) <= 0) write_line(head, sizeof head - 1);
+  return 0;
+}
+
+/* core.resume(names): tasks with these names are done: true where the log that is being written says so */
+static int set_resume(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "shmx.resume");
+  resumes = true;
+  return 0;
+}
+
+void shmx_joblog_register(lua_State *L) {
+  static const luaL_Reg functions[] = {{"joblog", open_joblog}, {"resume", set_resume}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: MIT
+--
+-- --joblog writes a line for each task that has ended, --resume skips what it lists as done.
+
+local child = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/child.lua")
+
+setup(child.open)
+teardown(child.close)
+before_each(function()
+  for _, name in ipairs { "log", "other" } do os.remove(child.path(name)) end
+end)
+
+local script = [[
+  local shmx = require "shmx"
+  local function work(i)
+    if i == 2 and not os.getenv "WELL" then error "not well" end
+    if i == 3 and not os.getenv "WELL" then os.exit(7) end
+    return i * i
+  end
+  local pool <close> = shmx.pool { workers = 1 }
+  local tasks = {}
+  for i = 1, 4 do tasks[i] = shmx.task { work, i, name = "part\t" .. i } end
+  tasks[5] = shmx.task(work, 5)
+  for i, t in ipairs(pool:execute(tasks, { on_error = "return" })) do print(i, t.status, t.result, t.skipped) end]]
+
+local function run(options, code, environment)
+  local done = child.run(code or script, { options = options, environment = environment })
+  return done
+end
+
+local function lines(name)
+  local list = {}
+  for line in child.read(name):gmatch "([^\n]*)\n" do list[#list + 1] = line end
+  return list
+end
+
+describe("a job log", function()
+  it("has a line for each task that has ended", function()
+    assert.are.equal(0, run("--joblog log").status)
+    local list = lines "log"
+    assert.are.equal("ended\tseconds\tworker\tattempt\tstatus\tname", table.remove(list, 1))
+    local seen = {}
+    for _, line in ipairs(list) do
+      local ended, seconds, worker, attempt, status, name = line:match "^([%d.]+)\t([%d.]+)\t(%d)\t(%d)\t(%l+)\t(.*)$"
+      assert.is_true(math.abs(tonumber(ended) - os.time()) < 100)
+      assert.is_true(tonumber(seconds) >= 0)
+      assert.are.same({ "1", "1" }, { worker, attempt })
+      seen[name] = status
+    end
+    assert.are.same({ ["part\\t1"] = "done", ["part\\t2"] = "failed", ["part\\t3"] = "crashed", ["part\\t4"] = "done",
+      work = "done" }, seen)
+  end)
+
+  it("is written anew by each run", function()
+    run("--joblog log")
+    run("--joblog log")
+    assert.are.equal(6, #lines "log")
+  end)
+
+  it("has what had ended when main is killed", function()
+    run("--joblog log", script .. "\nos.execute('kill -9 ' .. shmx.pid())")
+    assert.are.equal(6, #lines "log")
+  end)
+
+  it("is named in the error when it cannot be written", function()
+    assert.matches("script.lua:7: the job log cannot be written: no/log: No such file or directory",
+      run("--joblog no/log").err)
+  end)
+
+  it("says so once when the disk is full, and the run goes on", function()
+    local done = run("--joblog /dev/full")
+    assert.are.equal(0, done.status)
+    assert.are.equal("shmx: the job log cannot be written any more: No space left on device\n", done.err)
+    assert.matches("^1\tdone\t1", done.out)
+  end)
+end)
+
+describe("a resumed run", function()
+  it("skips the named tasks that are listed as done, and runs the others", function()
+    assert.are.equal("1\tdone\t1\tfalse\n2\tfailed\tnil\tfalse\n3\tcrashed\tnil\tfalse\n4\tdone\t16\tfalse\n"
+      .. "5\tdone\t25\tfalse\n", run("--joblog log --resume log").out)
+    assert.are.equal("1\tdone\tnil\ttrue\n2\tdone\t4\tfalse\n3\tdone\t9\tfalse\n4\tdone\tnil\ttrue\n"
+      .. "5\tdone\t25\tfalse\n", run("--joblog log --resume log", script, "WELL=1").out)
+    assert.are.equal("1\tdone\tnil\ttrue\n2\tdone\tnil\ttrue\n3\tdone\tnil\ttrue\n4\tdone\tnil\ttrue\n"
+      .. "5\tdone\t25\tfalse\n", run("--joblog log --resume log").out)
+    assert.are.equal(1 + 5 + 3 + 1, #lines "log")
+  end)
+
+  it("lists them in another log, too, so that that one can be resumed", function()
+    run("--joblog log")
+    run("--joblog other --resume log", script, "WELL=1")
+    assert.are.equal(1 + 5, #lines "other")
+    assert.matches("2\tdone\tnil\ttrue\n", run("--resume other").out)
+  end)
+
+  it("does not believe a line that was cut off", function()
+    child.write("log", "1.5\t0.1\t1\t1\tdone\tpart\\t1\n1.5\t0.1\t1\t1\tdone\tpart\\t4")
+    local out = run("--resume log", script, "WELL=1").out
+    assert.matches("1\tdone\tnil\ttrue\n", out)
+    assert.matches("4\tdone\t16\tfalse\n", out)
+  end)
+
+  it("shows what a skipped task is", function()
+    child.write("log", "1.5\t0.1\t1\t1\tdone\ta\n")
+    local done = run("--resume log", [[
+      local shmx = require "shmx"
+      local pool <close> = shmx.pool { workers = 1 }
+      local task = shmx.task { math.abs, -1, name = "a" }
+      pool:execute(task)
+      print(task, task:done(), task.results.n, select("#", task:get()))]])
+    assert.are.equal("a(-1) --> done before\ttrue\t0\t0\n", done.out)
+  end)
+
+  it("refuses a log that cannot be read", function()
+    assert.matches("script.lua:7: the job log cannot be read: ", run("--resume .").err)
+  end)
+end)
