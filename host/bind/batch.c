@@ -104,9 +104,9 @@ static int keep_traceback(lua_State *L) {
 }
 
 /* The element has failed with the error on the top: pushes how, the value and the traceback in its place. */
-static void push_failure(lua_State *L) {
+static void push_failure(lua_State *L, int status) {
   lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
-  bool refused = lua_isstring(L, -1) && lua_rawequal(L, -1, -2);
+  bool refused = shmx_runner_met_limit(status) || (lua_isstring(L, -1) && lua_rawequal(L, -1, -2));
   lua_pop(L, 1);
   lua_pushstring(L, refused ? "refused" : "failed");
   lua_insert(L, -2);
@@ -132,7 +132,7 @@ static bool run_element(lua_State *L, int at) {
     lua_replace(L, at);
     return true;
   }
-  if (status != LUA_OK) push_failure(L);
+  if (status != LUA_OK) push_failure(L, status);
   else push_value(L);
   return false;
 }

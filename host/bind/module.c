@@ -20,6 +20,7 @@
 #include "bind/array.h"
 #include "bind/batch.h"
 #include "bind/files.h"
+#include "bind/inside.h"
 #include "bind/joblog.h"
 #include "bind/pool.h"
 #include "bind/process.h"
@@ -333,6 +334,7 @@ __attribute__((visibility("default"))) int luaopen_shmx_core(lua_State *L) {
   shmx_task_open(L);
   shmx_pool_open_type(L);
   shmx_batch_open(L);
+  shmx_inside_open(L);
   shmx_api_open(L);
   shmx_files_open(L);
   shmx_joblog_register(L);

@@ -84,6 +84,8 @@ static int start_workers(lua_State *L, struct lua_pool *pool, struct shmx_host *
     codes[i] = shmx_luapool_code_ref(host->memory, shmx_cargo_code(cargo, i), &r);
   struct shmx_pool_options options = {.workers = (uint32_t)luaL_checkinteger(L, 1),
                                       .memory = (uint64_t)luaL_checkinteger(L, 2),
+                                      .worker_tasks = (uint64_t)luaL_checkinteger(L, 7),
+                                      .grace = (int64_t)shmx_task_timeout(luaL_checknumber(L, 6)),
                                       .config = {.body = pool->packet.body,
                                                  .size = pool->packet.size,
                                                  .segments = (struct shmx_segment *const *)shmx_cargo_items(cargo),
@@ -107,11 +109,13 @@ static int start_host(lua_State *L, struct shmx_host **host) {
   return shmx_host_start(helper, host);
 }
 
-/* core.open(workers, memory, configuration, progress, output) -> pool. The configuration is a value for the workers. */
+/* core.open(workers, memory, configuration, progress, output, grace, worker_tasks, timeout, retries) -> pool. The
+ * configuration is a value for the workers. */
 static int open_pool(lua_State *L) {
   shmx_check_process(L);
-  lua_settop(L, 5);
+  lua_settop(L, 9);
   struct lua_pool *pool = push_pool(L);
+  shmx_luapool_set_limits(L, pool, 8, 9);
   struct shmx_host *host;
   int index = lua_gettop(L);
   int r = start_host(L, &host);
@@ -153,7 +157,7 @@ static int pool_cancel_queued(lua_State *L) {
   for (lua_Unsigned i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, (lua_Integer)i);
     struct shmx_task *task = shmx_task_test(L, -1);
-    if (task && task->status == SHMX_TASK_QUEUED) shmx_pool_cancel(pool->core, task->ticket);
+    if (task && task->status == SHMX_TASK_QUEUED) shmx_pool_cancel(pool->core, task->ticket, false);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);

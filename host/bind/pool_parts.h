@@ -31,6 +31,8 @@ struct lua_pool {
   struct shmx_tally tally;         /* of the tasks that have ended */
   bool packing;                    /* the packet is in use: what runs meanwhile must not submit */
   bool closing;                    /* its workers have been told to end */
+  struct shmx_limits limits;       /* of a task that has none of its own; attempts 0: none */
+  struct shmx_limits chosen;       /* that the core knows for what is submitted next */
 };
 
 /* A sentence for a code of the core's. */
@@ -72,10 +74,13 @@ struct shmx_code_ref shmx_luapool_code_ref(struct shmx_memory *memory, struct sh
 /* Raises the error on the top again; a text gets the script's position, and "task NAME, " before it when it has a name. */
 void shmx_luapool_refuse(lua_State *L, const char *name);
 
+/* The pool's limits of a task, from stack indexes: seconds, retries; nil: none. */
+void shmx_luapool_set_limits(lua_State *L, struct lua_pool *pool, int timeout, int retries);
+
 /* pool:submit(f, ...) -> task */
 int shmx_luapool_submit(lua_State *L);
 
-/* pool:submit_with(name, f, ...) -> task: the same with a name of its own, unless that is nil */
+/* pool:submit_with(name, timeout, retries, f, ...) -> task: the same with these, unless they are nil */
 int shmx_luapool_submit_with(lua_State *L);
 
 /* pool:submit_batch(f, list, first, most) -> task, count: submits a batch (batch.h) of the elements from `first` on, at most
@@ -85,7 +90,7 @@ int shmx_luapool_submit_batch(lua_State *L);
 /* core.fail_task(task, batch, how, value, traceback): the task, which has not been submitted, has run in a batch, and failed */
 int shmx_luapool_fail_task(lua_State *L);
 
-/* pool:publish(task): submits a task that was made by shmx.task */
+/* pool:publish(task, timeout, retries): submits a task that was made by shmx.task, with these limits if it has none */
 int shmx_luapool_publish(lua_State *L);
 
 #endif

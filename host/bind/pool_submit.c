@@ -191,6 +191,27 @@ static void keep_up(lua_State *L, struct lua_pool *pool) {
     shmx_luapool_take_in(L, 1, pool);
 }
 
+/* The limits at two stack indexes, seconds and a number of retries; nil: those of `otherwise`. */
+static struct shmx_limits read_limits(lua_State *L, int timeout, int retries, struct shmx_limits otherwise) {
+  struct shmx_limits limits = otherwise;
+  if (!lua_isnoneornil(L, timeout)) limits.nanoseconds = (int64_t)shmx_task_timeout(luaL_checknumber(L, timeout));
+  if (!lua_isnoneornil(L, retries)) limits.attempts = (uint32_t)luaL_checkinteger(L, retries) + 1;
+  return limits;
+}
+
+void shmx_luapool_set_limits(lua_State *L, struct lua_pool *pool, int timeout, int retries) {
+  pool->limits = read_limits(L, timeout, retries, (struct shmx_limits){0});
+}
+
+/* The next task that is submitted has these limits. */
+static void choose_limits(struct lua_pool *pool, struct shmx_limits limits) {
+  bool same = pool->chosen.attempts == limits.attempts && pool->chosen.nanoseconds == limits.nanoseconds;
+  if (same) return;
+  pool->chosen = limits;
+  if (limits.attempts == 0) limits.attempts = 1;
+  shmx_pool_limit(pool->core, limits.attempts > 1 || limits.nanoseconds > 0 ? &limits : NULL);
+}
+
 /* Submits the function with its arguments; its name is on the top if it has one of its own. */
 static int submit_function(lua_State *L, struct lua_pool *pool, int count, bool named) {
   const struct shmx_plain *plain = shmx_plain_find(L, &pool->plains);
@@ -214,22 +235,30 @@ int shmx_luapool_submit(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
   int count = lua_gettop(L) - 1;
   check_submission(L, pool);
+  choose_limits(pool, pool->limits);
   return submit_function(L, pool, count, false);
 }
 
 int shmx_luapool_submit_with(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
-  bool named = lua_type(L, FUNCTION) == LUA_TSTRING;
-  lua_rotate(L, FUNCTION, -1); /* the name goes to the top */
+  enum { NAME = 2, TIMEOUT = 3, RETRIES = 4 };
+  if (lua_gettop(L) < RETRIES) lua_settop(L, RETRIES);
+  bool named = lua_type(L, NAME) == LUA_TSTRING;
+  struct shmx_limits limits = read_limits(L, TIMEOUT, RETRIES, pool->limits);
+  lua_remove(L, RETRIES);
+  lua_remove(L, TIMEOUT);
+  lua_rotate(L, NAME, -1); /* it goes to the top */
   if (!named) lua_pop(L, 1);
   int count = lua_gettop(L) - 1 - named;
   check_submission(L, pool);
+  choose_limits(pool, limits);
   return submit_function(L, pool, count, named);
 }
 
 int shmx_luapool_publish(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check(L, 1);
   struct shmx_task *task = shmx_task_check(L, 2);
+  struct shmx_limits limits = read_limits(L, 3, 4, pool->limits);
   lua_settop(L, 2);
   lua_getiuservalue(L, 2, SHMX_TASK_NAME);
   const char *name = lua_tostring(L, -1); /* the task keeps it */
@@ -237,6 +266,9 @@ int shmx_luapool_publish(lua_State *L) {
   if (task->status != SHMX_TASK_NEW) return shmx_error(L, "task %s has been submitted before; a task runs once", name);
   check_can_submit(L, pool);
   if (shmx_joblog_skips(L, 2)) return 0;
+  if (task->nanoseconds > 0) limits.nanoseconds = (int64_t)task->nanoseconds;
+  if (task->attempt > 0) limits.attempts = task->attempt;
+  choose_limits(pool, limits);
   int count = shmx_task_push_kept(L, 2);
   lua_pushvalue(L, 2);
   lua_remove(L, 2);
@@ -282,6 +314,7 @@ int shmx_luapool_submit_batch(lua_State *L) {
     lua_pushinteger(L, 0);
     return 2;
   }
+  choose_limits(pool, (struct shmx_limits){0}); /* those of a task are not for a batch */
   push_batch_name(L, F, first, count);
   shmx_task_push(L);
   lua_rotate(L, FUNCTION, -4); /* without f, list, first, most: pool, run_batch, f, elements, task */

@@ -174,10 +174,15 @@ static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shm
     take_crashed(L, index, outcome->status, outcome->where);
     break;
   case SHMX_END_LOST: take_lost(L, index, core); break;
+  case SHMX_END_TIMED_OUT:
+    lua_pushfstring(L, "it has not ended within its limit of %f seconds", (lua_Number)outcome->nanoseconds * 1e-9);
+    fail(L, index, SHMX_TASK_TIMEOUT, "timeout", 1);
+    break;
   case SHMX_END_CANCELLED:
-    lua_pushliteral(L, "it was cancelled before it began");
+    lua_pushstring(L, outcome->worker > 0 ? "it was cancelled while it ran" : "it was cancelled before it began");
     fail(L, index, SHMX_TASK_CANCELLED, "cancelled", 1);
     break;
+  case SHMX_END_LEFT: break;
   }
 }
 
@@ -188,10 +193,12 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
   lua_getiuservalue(L, index, POOL_TASKS);
   int tasks = lua_gettop(L);
   while (pool->core && shmx_pool_next(pool->core, &outcome)) {
+    if (!outcome.lingers)
+      shmx_cargo_drop(&pool->cargoes[outcome.ticket]); /* what runs below may use the ticket again */
+    if (outcome.end == SHMX_END_LEFT) continue;
     lua_rawgeti(L, tasks, outcome.ticket + 1);
     lua_pushboolean(L, false);
-    lua_rawseti(L, tasks, outcome.ticket + 1);       /* not nil: the table keeps its array part */
-    shmx_cargo_drop(&pool->cargoes[outcome.ticket]); /* now: what runs from here on may use the ticket again */
+    lua_rawseti(L, tasks, outcome.ticket + 1); /* not nil: the table keeps its array part */
     struct shmx_task *task = shmx_task_test(L, -1);
     if (task) {
       take_end(L, pool->core, tasks + 1, &outcome);

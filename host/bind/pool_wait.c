@@ -166,6 +166,14 @@ const char *shmx_task_state_on_board(lua_State *L, int index) {
   return shmx_pool_is_claimed(pool->core, task->ticket) ? "running" : "queued";
 }
 
+uint32_t shmx_task_attempt_on_board(lua_State *L, int index) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  lua_getiuservalue(L, index, SHMX_TASK_POOL);
+  struct lua_pool *pool = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return pool && pool->core ? shmx_pool_attempt(pool->core, task->ticket) : 0;
+}
+
 /* task:done() -> boolean; takes in what has ended, without waiting */
 static int task_done(lua_State *L) {
   struct shmx_task *task = shmx_task_check(L, 1);
@@ -178,20 +186,21 @@ static int task_done(lua_State *L) {
   return 1;
 }
 
-/* Takes the task at index 1 back if no worker has begun it. */
-static bool take_back(lua_State *L, struct shmx_task *task) {
+/* Takes the task at index 1 back if no worker has begun it; with `running` also if one has. */
+static bool take_back(lua_State *L, struct shmx_task *task, bool running) {
   lua_getiuservalue(L, 1, SHMX_TASK_POOL);
   struct lua_pool *pool = lua_touserdata(L, -1);
-  bool cancelled = task->status == SHMX_TASK_QUEUED && pool->core && shmx_pool_cancel(pool->core, task->ticket);
+  bool cancelled =
+      task->status == SHMX_TASK_QUEUED && pool->core && shmx_pool_cancel(pool->core, task->ticket, running);
   if (cancelled) shmx_luapool_take_in(L, lua_gettop(L), pool);
   return cancelled;
 }
 
-/* task:cancel() -> boolean: has it been taken back, before a worker had it? */
+/* task:cancel() -> boolean: false when it had ended. A worker that runs it has its grace to let go of it. */
 static int task_cancel(lua_State *L) {
   struct shmx_task *task = shmx_task_check(L, 1);
   shmx_check_process(L);
-  lua_pushboolean(L, take_back(L, task));
+  lua_pushboolean(L, take_back(L, task, true));
   return 1;
 }
 
@@ -199,7 +208,7 @@ static int task_cancel(lua_State *L) {
 static int abandon_task(lua_State *L) {
   struct shmx_task *task = shmx_task_check(L, 1);
   task->looked_at = true;
-  take_back(L, task);
+  take_back(L, task, false);
   return 0;
 }
 

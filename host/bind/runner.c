@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "bind/last_words.h"
 #include "bind/module.h"
 #include "bind/output.h"
+#include "bind/quota.h"
 #include "core/fault.h"
 
 enum {
@@ -37,6 +39,9 @@ static struct {
   struct shmx_packet packet;
   bool traceback;                      /* one is kept */
   bool printed;                        /* the packet begins with what the task has printed */
+  struct shmx_quota quota;
+  bool knows_of_stop;                  /* the task that runs does */
+  bool spent;                          /* the heap is full: another worker is to take the place */
   const struct shmx_incoming *message; /* of the task that runs */
   int error;                           /* why its message is incomplete */
 } here;
@@ -130,6 +135,12 @@ static void seed_random(lua_State *L) {
   lua_settop(L, 0);
 }
 
+/* The worker's Lua heap may have so many bytes. */
+static void limit_heap(lua_State *L) {
+  if (lua_getfield(L, 1, "heap") == LUA_TNUMBER) shmx_quota_set(L, &here.quota, (size_t)lua_tointeger(L, -1));
+  lua_pop(L, 1);
+}
+
 /* Makes the state what main's was when its script began, then runs `init`. */
 static int set_up(lua_State *L) {
   shmx_output_open(L);
@@ -139,6 +150,7 @@ static int set_up(lua_State *L) {
   push_message(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  limit_heap(L);
   set_package_field(L, "path");
   set_package_field(L, "cpath");
   lua_getfield(L, 1, "warnings");
@@ -152,6 +164,33 @@ static int set_up(lua_State *L) {
   shmx_output_finish();
   shmx_output_begin(L);
   return 0;
+}
+
+/* --- stopping a task --- */
+
+/* Raises the error that ends a task which was cancelled or has used up its time. It may be late: the next task must not
+ * suffer. */
+static void raise_stop(lua_State *L, lua_Debug *debug) {
+  (void)debug;
+  lua_sethook(L, NULL, 0, 0);
+  if (!shmx_worker_is_to_stop() || here.knows_of_stop) return;
+  luaL_error(L, shmx_worker_has_timed_out() ? "the task has used up its time" : "the task was cancelled");
+}
+
+/* All that a handler may do is to set a hook. */
+static void on_stop(int signal) {
+  (void)signal;
+  if (shmx_worker_is_to_stop())
+    lua_sethook(here.L, raise_stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+/* The signal may have come when the worker had claimed the task and did not know it yet. */
+static void look_for_stop(void) { on_stop(0); }
+
+static void listen_for_stop(void) {
+  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SHMX_OS_STOP_SIGNAL, &action, NULL);
 }
 
 static int add_traceback(lua_State *L) {
@@ -172,6 +211,7 @@ static int start(void *context, int error, const struct shmx_incoming *config, c
   here.message = config;
   here.error = error;
   shmx_packet_init(&here.packet);
+  listen_for_stop();
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, set_up);
   if (lua_pcall(L, 0, 0, 1) == LUA_OK) {
@@ -309,6 +349,31 @@ static void fill(struct shmx_outgoing *result) {
                                    .nsegments = here.packet.nsegments};
 }
 
+bool shmx_runner_met_limit(int status) {
+  bool met = status == LUA_ERRMEM && here.quota.met;
+  here.spent = here.spent || met;
+  return met;
+}
+
+/* What the task raised is on the top. */
+static enum shmx_result take_error(lua_State *L, int status) {
+  enum shmx_result verdict = SHMX_RESULT_ERROR;
+  shmx_quota_lift(&here.quota); /* the error needs memory too */
+  if (shmx_runner_met_limit(status)) {
+    lua_pushfstring(L, "its worker's Lua heap would be larger than max_memory_per_worker allows (%I bytes)",
+                    (LUAI_UACINT)here.quota.most);
+    verdict = SHMX_RESULT_REFUSED;
+  } else {
+    lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
+    if (lua_isstring(L, -1) && lua_rawequal(L, -1, -2)) verdict = SHMX_RESULT_REFUSED;
+    lua_pop(L, 1);
+  }
+  pack_failure(L);
+  return verdict;
+}
+
+void shmx_runner_knows_of_stop(void) { here.knows_of_stop = true; }
+
 static enum shmx_result run(void *context, uint32_t task, int error, const struct shmx_incoming *arguments,
                             struct shmx_outgoing *result) {
   (void)context, (void)task;
@@ -319,12 +384,12 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   forget_traceback(L);
   lua_pushvalue(L, PERFORM);
   enum shmx_result verdict = SHMX_RESULT_VALUES;
-  if (lua_pcall(L, 0, 0, HANDLER) != LUA_OK) {
-    lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
-    verdict = lua_isstring(L, -1) && lua_rawequal(L, -1, -2) ? SHMX_RESULT_REFUSED : SHMX_RESULT_ERROR;
-    lua_pop(L, 1);
-    pack_failure(L);
-  }
+  here.knows_of_stop = false;
+  shmx_quota_begin(&here.quota);
+  look_for_stop();
+  int status = lua_pcall(L, 0, 0, HANDLER);
+  if (lua_gethook(L) == raise_stop) lua_sethook(L, NULL, 0, 0);
+  if (status != LUA_OK) verdict = take_error(L, status);
   lua_settop(L, PERFORM);
   shmx_output_finish();
   shmx_output_drop();
@@ -366,6 +431,11 @@ static void done(void *context) {
   collect_young();
 }
 
+static bool is_spent(void *context) {
+  (void)context;
+  return here.spent;
+}
+
 /* At first garbage is looked for only when arrays have come since the last time; later also for what a task has let go of
  * that was kept before. */
 static void idle(void *context, bool for_long) {
@@ -382,4 +452,4 @@ static void last_words(void *context, const void *place, char *text, size_t room
   if (here.L) shmx_last_words(here.L, place, text, room);
 }
 
-const struct shmx_runner shmx_lua_runner = {NULL, prepare, start, run, refuse, done, last_words, idle};
+const struct shmx_runner shmx_lua_runner = {NULL, prepare, start, run, refuse, done, is_spent, last_words, idle};

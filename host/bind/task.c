@@ -295,6 +295,13 @@ static void check_function(lua_State *L, int index, const char *what) {
   shmx_error(L, "bad %s to 'task' (function expected, got %s)", what, luaL_typename(L, index));
 }
 
+static bool is_known_field(const char *key) {
+  static const char *const known[] = {"n", "name", "retries", "timeout"};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strcmp(key, known[i]) == 0) return true;
+  return false;
+}
+
 /* Refuses what shmx.task{...} at index 1 does not know. */
 static void check_fields(lua_State *L) {
   lua_pushnil(L);
@@ -302,8 +309,11 @@ static void check_fields(lua_State *L) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING) continue;
     const char *key = lua_tostring(L, -1);
-    if (strcmp(key, "n") == 0 || strcmp(key, "name") == 0) continue;
-    shmx_error(L, "bad field '%s' to 'task' (known are: n, name, and from [1] on the function and its arguments)", key);
+    if (is_known_field(key)) continue;
+    shmx_error(L,
+               "bad field '%s' to 'task' (known are: n, name, retries, timeout, and from [1] on the function and its "
+               "arguments)",
+               key);
   }
 }
 
@@ -319,7 +329,26 @@ static int check_count(lua_State *L) {
   return (int)count;
 }
 
-/* shmx.task{f, args..., n =, name =} */
+/* The fields timeout and retries of the table at index 1. */
+static void read_limits(lua_State *L, struct shmx_task *task) {
+  if (lua_getfield(L, 1, "timeout") != LUA_TNIL) {
+    lua_Number seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+    if (!(seconds > 0))
+      shmx_error(L, "bad field 'timeout' to 'task' (a positive number of seconds expected, got %s)",
+                 luaL_tolstring(L, -1, NULL));
+    task->nanoseconds = shmx_task_timeout(seconds);
+  }
+  if (lua_getfield(L, 1, "retries") != LUA_TNIL) {
+    int whole;
+    lua_Integer retries = lua_tointegerx(L, -1, &whole);
+    if (!whole || lua_type(L, -1) != LUA_TNUMBER || retries < 0 || retries > SHMX_TASK_RETRIES_MAX)
+      shmx_error(L, "bad field 'retries' to 'task' (a whole number from 0 to %d expected, got %s)",
+                 SHMX_TASK_RETRIES_MAX, luaL_tolstring(L, -1, NULL));
+    task->attempt = (uint8_t)(retries + 1);
+  }
+}
+
+/* shmx.task{f, args..., n =, name =, timeout =, retries =} */
 static int task_from_table(lua_State *L) {
   check_fields(L);
   lua_rawgeti(L, 1, 1);
@@ -337,6 +366,7 @@ static int task_from_table(lua_State *L) {
     lua_setiuservalue(L, task, SHMX_TASK_NAME);
   } else if (named != LUA_TNIL)
     shmx_error(L, "bad field 'name' to 'task' (string expected, got %s)", luaL_typename(L, -1));
+  read_limits(L, shmx_task_check(L, task));
   lua_settop(L, task);
   return 1;
 }
@@ -353,7 +383,8 @@ static int new_task(lua_State *L) {
 
 /* --- fields --- */
 
-static const char *const status_names[] = {"waiting", "queued", "done", "failed", "crashed", "cancelled", "refused"};
+static const char *const status_names[] = {"waiting", "queued",    "done",    "failed",
+                                           "crashed", "cancelled", "refused", "timeout"};
 
 const char *shmx_task_status_name(int status) {
   bool known = status >= 0 && (size_t)status < sizeof status_names / sizeof *status_names;
@@ -391,7 +422,13 @@ static int push_handovers(lua_State *L) {
   return 1;
 }
 
+static lua_Integer attempt_of(lua_State *L, const struct shmx_task *task) {
+  if (task->status == SHMX_TASK_NEW) return 0;
+  return task->status == SHMX_TASK_QUEUED ? shmx_task_attempt_on_board(L, 1) : task->attempt;
+}
+
 static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
+  bool ended = shmx_task_has_ended(task);
   if (strcmp(key, "result") == 0) return push_result(L, task);
   else if (strcmp(key, "id") == 0) lua_pushinteger(L, task->id);
   else if (strcmp(key, "status") == 0) lua_pushstring(L, status_of(L, task));
@@ -400,9 +437,10 @@ static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
   else if (strcmp(key, "skipped") == 0) lua_pushboolean(L, task->skipped);
   else if (strcmp(key, "output") == 0) shmx_output_push_taken(L, 1);
   else if (strcmp(key, "handovers") == 0) return push_handovers(L);
-  else if (strcmp(key, "attempt") == 0) lua_pushinteger(L, task->attempt);
+  else if (strcmp(key, "attempt") == 0) lua_pushinteger(L, attempt_of(L, task));
   else if (strcmp(key, "worker") == 0 && task->worker > 0) lua_pushinteger(L, task->worker);
-  else if (strcmp(key, "seconds") == 0 && task->nanoseconds > 0) lua_pushnumber(L, (double)task->nanoseconds * 1e-9);
+  else if (strcmp(key, "seconds") == 0 && ended && task->nanoseconds > 0)
+    lua_pushnumber(L, (double)task->nanoseconds * 1e-9);
   else if (strcmp(key, "error") == 0 && task->status > SHMX_TASK_DONE) {
     task->looked_at = true;
     lua_getiuservalue(L, 1, SHMX_TASK_RESULTS);

@@ -18,7 +18,8 @@ enum shmx_task_status {
   SHMX_TASK_FAILED,
   SHMX_TASK_CRASHED,
   SHMX_TASK_CANCELLED,
-  SHMX_TASK_REFUSED
+  SHMX_TASK_REFUSED,
+  SHMX_TASK_TIMEOUT
 };
 
 /* Values that belong to it: what its status calls for (the function while it is new, the pool while it is on the board,
@@ -34,21 +35,21 @@ enum {
   SHMX_TASK_VALUES = 4
 };
 
-enum { SHMX_TASK_SCALARS = 24 };
+enum { SHMX_TASK_SCALARS = 24, SHMX_TASK_RETRIES_MAX = 100 };
 
 struct shmx_task {
   const void *tag; /* tells a task from any other userdata of its size */
   lua_Integer id;
-  uint64_t nanoseconds;
+  uint64_t nanoseconds;   /* that it took; while NEW: that an attempt may take, 0: not said */
   int arguments, results; /* how many */
   uint32_t ticket;        /* while QUEUED: in its pool */
   uint16_t worker;
-  uint8_t attempt;
-  uint8_t status; /* enum shmx_task_status */
-  bool looked_at; /* somebody has asked for its results or its error */
-  bool named;     /* its name was given, and is not its function's */
-  bool skipped;   /* it was done in the run that is resumed */
-  uint8_t shown;  /* bytes in `scalars`, which has the arguments then, as a message has them; 0: they are values */
+  uint8_t attempt; /* while NEW: how many there may be, 0: not said */
+  uint8_t status;  /* enum shmx_task_status */
+  bool looked_at;  /* somebody has asked for its results or its error */
+  bool named;      /* its name was given, and is not its function's */
+  bool skipped;    /* it was done in the run that is resumed */
+  uint8_t shown;   /* bytes in `scalars`, which has the arguments then, as a message has them; 0: they are values */
   char scalars[SHMX_TASK_SCALARS];
 };
 
@@ -81,6 +82,11 @@ void shmx_task_label(lua_State *L, int index, int first, int count, char *out, s
 
 /* Pushes the kept function and arguments and returns how many values that is. */
 int shmx_task_push_kept(lua_State *L, int index);
+
+/* A positive number of seconds as nanoseconds; what never comes is the most there can be. */
+static inline uint64_t shmx_task_timeout(lua_Number seconds) {
+  return seconds >= 1e9 ? (uint64_t)INT64_MAX : seconds > 1e-9 ? (uint64_t)(seconds * 1e9) : 1;
+}
 
 static inline bool shmx_task_has_ended(const struct shmx_task *task) { return task->status >= SHMX_TASK_DONE; }
 

@@ -15,52 +15,91 @@ static uint64_t claimable(struct shmx_pool_map *map, uint64_t entry) {
   return word;
 }
 
-static _Atomic uint64_t *entry_at(struct shmx_pool_map *map, uint64_t position) {
-  return &map->entries[position & (2 * (uint64_t)map->layout.slots - 1)];
+/* A queue with its entries. */
+struct queue {
+  struct shmx_queue_shm *shm;
+  _Atomic uint64_t *entries;
+};
+
+static struct queue todo_of(struct shmx_pool_map *map) { return (struct queue){&map->shm->todo, map->entries}; }
+static struct queue again_of(struct shmx_pool_map *map) { return (struct queue){&map->shm->again, map->again}; }
+
+static uint64_t capacity_of(const struct shmx_pool_map *map) { return 2 * (uint64_t)map->layout.slots; }
+
+static _Atomic uint64_t *entry_at(const struct shmx_pool_map *map, struct queue queue, uint64_t position) {
+  return &queue.entries[position & (capacity_of(map) - 1)];
 }
 
 /* The first position whose entry can be claimed, and its entry and word. Steps over those that cannot, moving `head`. */
-static bool first(struct shmx_pool_map *map, uint64_t *position, uint64_t *entry, uint64_t *word) {
-  struct shmx_queue_shm *todo = &map->shm->todo;
+static bool first_in(struct shmx_pool_map *map, struct queue queue, uint64_t *position, uint64_t *entry,
+                     uint64_t *word) {
   for (;;) {
-    uint64_t head = atomic_load(&todo->head), tail = atomic_load(&todo->tail);
+    uint64_t head = atomic_load(&queue.shm->head), tail = atomic_load(&queue.shm->tail);
     if (head == tail) return false;
     /* More than there is room for: `head` has moved on meanwhile, or somebody scribbled over one of the two. */
-    if (tail - head > 2 * (uint64_t)map->layout.slots && atomic_load(&todo->head) == head) return false;
-    *entry = atomic_load_explicit(entry_at(map, head), memory_order_relaxed);
+    if (tail - head > capacity_of(map) && atomic_load(&queue.shm->head) == head) return false;
+    *entry = atomic_load_explicit(entry_at(map, queue, head), memory_order_relaxed);
     *word = claimable(map, *entry);
     *position = head;
     if (*word) return true;
-    atomic_compare_exchange_strong(&todo->head, &head, head + 1);
+    atomic_compare_exchange_strong(&queue.shm->head, &head, head + 1);
   }
+}
+
+static bool first(struct shmx_pool_map *map, struct queue *queue, uint64_t *position, uint64_t *entry, uint64_t *word) {
+  *queue = again_of(map);
+  if (first_in(map, *queue, position, entry, word)) return true;
+  *queue = todo_of(map);
+  return first_in(map, *queue, position, entry, word);
 }
 
 bool shmx_board_has_work(struct shmx_pool_map *map) {
+  struct queue queue;
   uint64_t position, entry, word;
-  return first(map, &position, &entry, &word);
+  return first(map, &queue, &position, &entry, &word);
+}
+
+/* The place for the next entry. False when the queue is full. */
+static bool has_room(struct shmx_pool_map *map, struct queue queue, uint64_t *tail) {
+  uint64_t position, entry, word;
+  *tail = atomic_load_explicit(&queue.shm->tail, memory_order_relaxed);
+  if (*tail - atomic_load(&queue.shm->head) < capacity_of(map)) return true;
+  first_in(map, queue, &position, &entry, &word); /* entries that nobody can claim any more make room */
+  return *tail - atomic_load(&queue.shm->head) < capacity_of(map);
+}
+
+static void append(struct shmx_pool_map *map, struct queue queue, uint64_t tail, uint64_t entry) {
+  atomic_store_explicit(entry_at(map, queue, tail), entry, memory_order_relaxed);
+  atomic_store_explicit(&queue.shm->tail, tail + 1, memory_order_release);
 }
 
 bool shmx_board_publish(struct shmx_pool_map *map, uint32_t slot, uint32_t generation) {
-  struct shmx_queue_shm *todo = &map->shm->todo;
-  uint64_t tail = atomic_load_explicit(&todo->tail, memory_order_relaxed), capacity = 2 * (uint64_t)map->layout.slots;
-  if (tail - atomic_load(&todo->head) >= capacity) {
-    shmx_board_has_work(map); /* entries that nobody can claim any more make room */
-    if (tail - atomic_load(&todo->head) >= capacity) return false;
-  }
+  uint64_t tail;
+  if (!has_room(map, todo_of(map), &tail)) return false;
   atomic_store_explicit(&map->slots[slot].state, shmx_word(generation, 1, SHMX_LANE_NONE, SHMX_QUEUED),
                         memory_order_release);
-  atomic_store_explicit(entry_at(map, tail), entry_of(slot, generation), memory_order_relaxed);
-  atomic_store_explicit(&todo->tail, tail + 1, memory_order_release);
+  append(map, todo_of(map), tail, entry_of(slot, generation));
+  return true;
+}
+
+bool shmx_board_retry(struct shmx_pool_map *map, uint32_t slot, uint64_t from) {
+  uint64_t tail;
+  uint32_t generation = shmx_word_generation(from);
+  uint64_t queued = shmx_word(generation, shmx_word_attempt(from) + 1, SHMX_LANE_NONE, SHMX_QUEUED);
+  if (!has_room(map, again_of(map), &tail)) return false;
+  if (!atomic_compare_exchange_strong(&map->slots[slot].state, &from, queued)) return false;
+  append(map, again_of(map), tail, entry_of(slot, generation));
   return true;
 }
 
 bool shmx_board_claim(struct shmx_pool_map *map, uint32_t lane, uint32_t *slot, uint64_t *word) {
+  struct queue queue;
   uint64_t position, entry, queued;
-  while (first(map, &position, &entry, &queued)) {
+  while (first(map, &queue, &position, &entry, &queued)) {
     *slot = (uint32_t)entry;
     *word = shmx_word(shmx_word_generation(queued), shmx_word_attempt(queued), lane, SHMX_CLAIMED);
     bool ours = atomic_compare_exchange_strong(&map->slots[*slot].state, &queued, *word);
-    atomic_compare_exchange_strong(&map->shm->todo.head, &position, position + 1);
+    atomic_compare_exchange_strong(&queue.shm->head, &position, position + 1);
     if (ours) return true;
   }
   return false;

@@ -10,6 +10,9 @@
  * `head` on afterwards, so a claimer that dies in between loses nothing: the next one sees an entry whose slot is no
  * longer queued in that generation and steps over it. The same makes an entry harmless that is read twice or late.
  *
+ * A second queue is the supervisor's, for tasks that are tried again: a queue has one publisher. Retries come first. A slot
+ * that was published again may still have an old entry in the other queue; whichever is met first will do.
+ *
  * Waking. Who publishes wakes one idle worker, unless some worker is searching: that one will see the task. Who finds a
  * task by searching stops to search and then, if there are more tasks, wakes the next (which counts as searching from then
  * on, before it even runs). So the first of a run of tasks costs a wake-up and the others none, and workers that are not
@@ -39,7 +42,11 @@ bool shmx_board_publish(struct shmx_pool_map *map, uint32_t slot, uint32_t gener
 /* Worker: claims the oldest queued task. False when there is none; *word is the claimed slot's state. */
 bool shmx_board_claim(struct shmx_pool_map *map, uint32_t lane, uint32_t *slot, uint64_t *word);
 
-/* True while an entry of the queue may still be claimed. */
+/* Supervisor: makes a task, whose state is `from` and whose worker is dead, claimable for its next attempt. False when
+ * somebody else has decided, or there is no room. */
+bool shmx_board_retry(struct shmx_pool_map *map, uint32_t slot, uint64_t from);
+
+/* True while an entry of a queue may still be claimed. */
 bool shmx_board_has_work(struct shmx_pool_map *map);
 
 /* Changes the slot's state from the exact word `from`; false when somebody else was first. */

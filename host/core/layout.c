@@ -18,6 +18,8 @@ bool shmx_pool_layout(uint32_t slots, uint32_t lanes, uint32_t config_size, stru
   *out = (struct shmx_pool_layout){.slots = slots, .lanes = lanes, .config_size = config_size};
   out->slot_offset = place(&end, (uint64_t)slots * sizeof(struct shmx_slot_shm));
   out->entry_offset = place(&end, (uint64_t)slots * 2 * sizeof(uint64_t));
+  out->again_offset = place(&end, (uint64_t)slots * 2 * sizeof(uint64_t));
+  out->limits_offset = place(&end, (uint64_t)slots * sizeof(struct shmx_limits_shm));
   out->lane_offset = place(&end, (uint64_t)lanes * sizeof(struct shmx_lane_shm));
   out->result_offset = place(&end, (uint64_t)lanes * slots * sizeof(uint32_t));
   out->name_offset = place(&end, (uint64_t)slots * SHMX_SLOT_NAME);
@@ -36,6 +38,8 @@ int shmx_pool_map_attach(struct shmx_pool_map *map, const struct shmx_pool_layou
   map->shm = base;
   map->slots = (void *)(bytes + layout->slot_offset);
   map->entries = (void *)(bytes + layout->entry_offset);
+  map->again = (void *)(bytes + layout->again_offset);
+  map->limits = (void *)(bytes + layout->limits_offset);
   map->lanes = (void *)(bytes + layout->lane_offset);
   map->names = (void *)(bytes + layout->name_offset);
   map->config = bytes + layout->config_offset;

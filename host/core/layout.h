@@ -42,6 +42,8 @@ struct shmx_process_shm {
   _Atomic uint64_t wants_bytes;  /* the process: how much memory it waits for; 0: it has it, or has given up */
   _Atomic uint64_t wants_order;  /* the process: the number of the task that waits, from 1 */
   _Atomic uint32_t refused;      /* the supervisor: 1, it waits in vain */
+  _Atomic uint32_t limited_slot; /* a worker, before `deadline`: of the task that it runs */
+  _Atomic int64_t deadline;      /* a worker: when that task has used up its time (shmx_os_now); 0: it has no limit */
   struct shmx_ring_shm messages; /* process -> supervisor */
   struct shmx_ring_shm notes;    /* supervisor -> process */
   struct shmx_message message[SHMX_MESSAGES];
@@ -63,6 +65,7 @@ struct shmx_domain_shm {
   _Atomic uint64_t peak;                  /* everybody: the most bytes that were charged at one time */
   _Atomic uint64_t oldest_waiter;         /* supervisor: number of the oldest task that waits for memory, or was told to
                                       * take it and has not yet; 0: there is none */
+  _Atomic int64_t looks_at;               /* supervisor, before it rests: when it looks at deadlines by itself */
   _Atomic uint32_t trim;                  /* supervisor: counts its requests that warm memory be given back */
   _Atomic uint64_t charged[SHMX_CHARGES]; /* each process its own; the supervisor: orphans', and 0 for the dead */
   struct shmx_process_shm main;
@@ -73,11 +76,18 @@ struct shmx_domain_shm {
 /* A slot's state word: generation 32 | attempt 8 | lane 16 | state 8. It alone decides what became of a task. */
 enum shmx_state {
   SHMX_FREE = 0,
-  SHMX_QUEUED,   /* main -> any worker */
-  SHMX_CLAIMED,  /* by the worker in `lane` */
-  SHMX_DONE,     /* worker: committed, results or a script error */
-  SHMX_CRASHED,  /* supervisor: the worker died */
-  SHMX_CANCELLED /* main: taken back before anyone claimed it */
+  SHMX_QUEUED,    /* main -> any worker; supervisor: again, after the death of the worker that had it */
+  SHMX_CLAIMED,   /* by the worker in `lane` */
+  SHMX_DONE,      /* worker: committed, results or a script error */
+  SHMX_CRASHED,   /* supervisor: the worker died */
+  SHMX_CANCELLED, /* main: taken back before anyone claimed it */
+  SHMX_EXPIRED,   /* supervisor: this attempt has used up its time; another follows when its worker is dead */
+  /* Verdicts that come before the worker has let go of the slot. The next one of each says that it has: worker, after
+   * all that it has to say of the task; supervisor, of a dead worker. Only then is the slot used again. */
+  SHMX_TIMED_OUT, /* supervisor: it has used up its time */
+  SHMX_TIMED_OUT_LEFT,
+  SHMX_WITHDRAWN, /* main: cancelled though a worker had it */
+  SHMX_WITHDRAWN_LEFT
 };
 
 /* What a message of results is. */
@@ -104,6 +114,13 @@ struct shmx_slot_shm {
 };
 _Static_assert(sizeof(struct shmx_slot_shm) == 256, "a slot is four cache lines");
 
+/* What a task may use; valid for the slot's generation that it names. Apart from the slots, for most tasks have none. */
+struct shmx_limits_shm {
+  uint32_t generation; /* main, before QUEUED: all of it */
+  uint32_t attempts;   /* how many at most */
+  int64_t nanoseconds; /* how long each may take, from its claim; 0: as long as it wants */
+};
+
 /* A queue of slots to be claimed: one publisher, many claimers (board.h). */
 struct shmx_queue_shm {
   _Alignas(64) _Atomic uint64_t head; /* claimers: entries below are no longer to be claimed */
@@ -123,6 +140,7 @@ struct shmx_lane_shm {
   _Atomic uint64_t ended;          /* worker: tasks it has ended */
   _Atomic uint32_t failed;         /* worker: of these, with an error */
   _Atomic uint32_t last_slot;      /* worker: of the task that ended last */
+  _Atomic uint32_t withdrawn;      /* main: 1 + the slot of a task that it has withdrawn from the worker; supervisor: 0 */
   char text[SHMX_LANE_TEXT];       /* worker, before FAILED: why it could not start; when it crashes: where */
   struct shmx_histogram handovers; /* worker: from NOTIFY to TRANSFER COMPLETE; of all workers that the lane has had */
 };
@@ -137,22 +155,27 @@ enum shmx_pool_state { SHMX_POOL_OPENING = 0, SHMX_POOL_OPEN, SHMX_POOL_BROKEN, 
 enum shmx_pool_wish { SHMX_WISH_RUN = 0, SHMX_WISH_CLOSE = 1 };
 
 struct shmx_pool_shm {
-  _Atomic uint32_t state;      /* supervisor: enum shmx_pool_state */
-  _Atomic uint32_t wish;       /* main: enum shmx_pool_wish */
-  _Atomic int64_t kill_at;     /* main: when workers that still run are killed (shmx_os_now), 0: never */
-  _Atomic uint32_t deaths;     /* supervisor: lanes that it has marked DEAD so far */
-  _Atomic uint32_t stops;      /* supervisor: times that it has seen a worker stopped by a signal */
-  _Atomic uint32_t ready;      /* supervisor: workers that are ready now */
-  _Atomic uint32_t started;    /* supervisor: workers that have ever been ready */
-  _Atomic uint32_t slots_used; /* main, before it publishes: slots below have been used at some time */
-  _Atomic uint32_t lanes_used; /* supervisor, before a worker exists: lanes below have been used at some time */
-  _Atomic uint64_t published;  /* main: tasks published so far */
-  _Atomic uint64_t collected;  /* main: tasks whose end it has taken in */
-  _Atomic uint64_t cancelled;  /* main: tasks that it has taken back before a worker had them */
-  _Atomic uint32_t watched;    /* supervisor: main is to ring at its next publication; main: it has, 0 */
-  _Atomic uint64_t memory;     /* main: cap for what this pool's workers made, bytes */
-  char broken[SHMX_LANE_TEXT]; /* supervisor, before BROKEN: why */
+  _Atomic uint32_t state;        /* supervisor: enum shmx_pool_state */
+  _Atomic uint32_t wish;         /* main: enum shmx_pool_wish */
+  _Atomic int64_t kill_at;       /* main: when workers that still run are killed (shmx_os_now), 0: never */
+  _Atomic uint32_t deaths;       /* supervisor: lanes that it has marked DEAD so far */
+  _Atomic uint32_t scans;        /* supervisor: times that main has to look at all slots, for there may be ends that no
+                                * ring tells of: a worker was stopped, or a task timed out */
+  _Atomic uint32_t ready;        /* supervisor: workers that are ready now */
+  _Atomic uint32_t started;      /* supervisor: workers that have ever been ready */
+  _Atomic uint32_t slots_used;   /* main, before it publishes: slots below have been used at some time */
+  _Atomic uint32_t lanes_used;   /* supervisor, before a worker exists: lanes below have been used at some time */
+  _Atomic uint64_t published;    /* main: tasks published so far */
+  _Atomic uint64_t collected;    /* main: tasks whose end it has taken in */
+  _Atomic uint64_t cancelled;    /* main: tasks that it has taken back before a worker had them */
+  _Atomic uint32_t watched;      /* supervisor: main is to ring at its next publication; main: it has, 0 */
+  _Atomic uint64_t memory;       /* main: cap for what this pool's workers made, bytes */
+  _Atomic uint32_t limited;      /* main, before the first: there has been a task with limits, or one was withdrawn */
+  _Atomic uint64_t worker_tasks; /* main: after so many tasks a worker is replaced; 0: never */
+  _Atomic int64_t grace;         /* main: nanoseconds that a withdrawn task has to end by itself */
+  char broken[SHMX_LANE_TEXT];   /* supervisor, before BROKEN: why */
   struct shmx_queue_shm todo;
+  struct shmx_queue_shm again; /* the supervisor publishes: tasks that are tried again */
   /* Lanes without a task, 32 to a word: those that sleep in the lower half, those that search in the upper. */
   _Alignas(64) _Atomic uint64_t waiting[SHMX_LANES_MAX / 32];
 };
@@ -160,7 +183,8 @@ struct shmx_pool_shm {
 /* Where the parts of a pool's mapping lie; computed alike by main and the supervisor from three numbers. */
 struct shmx_pool_layout {
   uint32_t slots, lanes, config_size;
-  uint64_t slot_offset, entry_offset, lane_offset, result_offset, name_offset, kept_offset, config_offset, size;
+  uint64_t slot_offset, entry_offset, again_offset, limits_offset, lane_offset, result_offset, name_offset,
+      kept_offset, config_offset, size;
 };
 
 /* False when the numbers are out of range. */
@@ -177,7 +201,9 @@ struct shmx_pool_map {
   struct shmx_pool_layout layout;
   struct shmx_pool_shm *shm;
   struct shmx_slot_shm *slots;
-  _Atomic uint64_t *entries; /* of the todo queue: 2 * slots */
+  _Atomic uint64_t *entries;      /* of the todo queue: 2 * slots */
+  _Atomic uint64_t *again;        /* of the queue of retries: the same */
+  struct shmx_limits_shm *limits; /* by slot */
   struct shmx_lane_shm *lanes;
   char (*names)[SHMX_SLOT_NAME]; /* by slot; main, before QUEUED, if progress is shown */
   char *config;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "core/limits.h"
 #include "core/trace.h"
 
 void shmx_link_init(struct shmx_link *link, struct shmx_domain_shm *domain, struct shmx_process_shm *self) {
@@ -26,8 +27,13 @@ void shmx_link_urge(struct shmx_link *link) {
 
 /* Waits until the supervisor has come by after `wish` was stated. The caller looks again for what it wanted. */
 static int wait_for_supervisor(struct shmx_link *link, uint32_t wish, bool (*ready)(struct shmx_link *)) {
+  if (ready(link)) return 0;
+  int64_t begin = shmx_os_now();
   for (;;) {
-    if (ready(link)) return 0;
+    if (ready(link)) {
+      shmx_limits_waited(link, shmx_os_now() - begin);
+      return 0;
+    }
     atomic_fetch_or(&link->self->wants, wish);
     shmx_link_urge(link);
     shmx_patience_begin(&link->patience);
@@ -107,11 +113,14 @@ static int receive(struct shmx_link *link, struct shmx_request *record, int *fd)
 }
 
 int shmx_link_answer(struct shmx_link *link, struct shmx_request *answer, int *fd) {
+  int64_t begin = shmx_os_now();
   for (;;) {
     int r = receive(link, answer, fd);
-    if (r < 0) return r;
     if (r == 0) continue;
-    if (answer->type != SHMX_REP_HELLO) return 0;
+    if (r < 0 || answer->type != SHMX_REP_HELLO) {
+      shmx_limits_waited(link, shmx_os_now() - begin);
+      return r < 0 ? r : 0;
+    }
     link->pidfd = *fd;
   }
 }

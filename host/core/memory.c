@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/fault.h"
+#include "core/limits.h"
 #include "core/memory_private.h"
 
 enum { PIECE = 64 * 1024 }; /* stays in the cache while the kernel copies it */
@@ -99,6 +100,7 @@ static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   atomic_store(&self->wants_order, memory->order);
   atomic_fetch_or(&self->wants, SHMX_WANTS_MEMORY);
   shmx_link_urge(memory->link);
+  int64_t begin = shmx_os_now();
   for (;;) {
     shmx_memory_attend(memory); /* what we keep warm, others may need meanwhile */
     shmx_bell_prepare(&self->bell);
@@ -106,6 +108,7 @@ static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
     shmx_link_sleep(memory->link, -1);
   }
   shmx_bell_awake(&self->bell);
+  shmx_limits_waited(memory->link, shmx_os_now() - begin);
   return !atomic_load(&self->refused);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * See pool.h. What main has found ended waits in `found` until it is taken: slots, and lanes of dead workers behind the
- * last of their results, upon which the supervisor hears READ_TO_END. Everything in the mapping that workers write is
+ * last of their results, upon which the supervisor hears READ_TO_END. A task that has its verdict before its worker has let
+ * go of it *lingers*: it is no longer in flight, but its slot and what it holds are not free. Everything in the mapping that workers write is
  * input: slot numbers and state words are checked against what main knows of its slots.
  */
 #include "core/pool.h"
@@ -13,7 +14,7 @@
 #include "core/fault.h"
 #include "core/terminal.h"
 
-enum { SPARE_LANES = 16, LANE_MARK = 1 << 24 };
+enum { SPARE_LANES = 16, LANE_MARK = 1 << 24, LEFT_MARK = 1 << 25 };
 
 struct slot {
   uint32_t generation;
@@ -31,7 +32,9 @@ struct shmx_pool {
   struct shmx_host *host;
   struct shmx_pool_map map;
   uint64_t id;
-  uint32_t wanted, deaths, stops;
+  uint32_t wanted, deaths, scans;
+  struct shmx_limits limits; /* of the next task; all zero: none */
+  bool limited;
   bool shown; /* progress is */
   enum shmx_output_mode output;
   struct slot *slots;
@@ -41,7 +44,8 @@ struct shmx_pool {
   uint32_t *found; /* circular */
   uint32_t found_first, found_count, found_capacity;
   uint32_t in_flight;
-  uint64_t published, collected; /* tasks */
+  uint32_t *lingering, nlingering; /* slots; no more than there are lanes */
+  uint64_t published, collected;   /* tasks */
   char *config;
   struct shmx_sent config_sent; /* what the configuration brings with it is held while workers may start */
 };
@@ -73,6 +77,8 @@ static int create_mapping(struct shmx_pool *pool, const struct shmx_pool_options
   if (r < 0) return r;
   shmx_os_keep_from_children(pool->map.shm, layout.size);
   atomic_store(&pool->map.shm->memory, options->memory);
+  atomic_store(&pool->map.shm->worker_tasks, options->worker_tasks);
+  atomic_store(&pool->map.shm->grace, options->grace);
   memcpy(pool->map.config, pool->config, config_size);
   return 0;
 }
@@ -84,7 +90,8 @@ static int create_tables(struct shmx_pool *pool) {
   pool->free = calloc(slots, sizeof *pool->free);
   pool->lanes = calloc(lanes, sizeof *pool->lanes);
   pool->found = calloc(pool->found_capacity, sizeof *pool->found);
-  return pool->slots && pool->free && pool->lanes && pool->found ? 0 : -ENOMEM;
+  pool->lingering = calloc(lanes, sizeof *pool->lingering);
+  return pool->slots && pool->free && pool->lanes && pool->found && pool->lingering ? 0 : -ENOMEM;
 }
 
 static int ask_to_open(struct shmx_pool *pool, const struct shmx_pool_options *options, int memory_fd) {
@@ -190,6 +197,7 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
   if (!take_slot(pool, ticket)) return -EAGAIN;
   struct slot *slot = &pool->slots[*ticket];
   struct shmx_slot_shm *shm = &pool->map.slots[*ticket];
+  if (pool->limited) shmx_limits_write(&pool->map, *ticket, slot->generation, &pool->limits);
   int r = shmx_envelope_write(pool->host->memory, message, shmx_memory_task_hold, shm->args, SHMX_SLOT_ARGS,
                               &shm->args_size, &slot->sent);
   shm->task = task;
@@ -208,6 +216,11 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
   return 0;
 }
 
+void shmx_pool_limit(struct shmx_pool *pool, const struct shmx_limits *limits) {
+  pool->limited = limits != NULL;
+  if (limits) pool->limits = *limits;
+}
+
 static void push_found(struct shmx_pool *pool, uint32_t what) {
   pool->found[(pool->found_first + pool->found_count++) % pool->found_capacity] = what;
 }
@@ -217,13 +230,29 @@ static void find_slot(struct shmx_pool *pool, uint32_t number) {
   push_found(pool, number);
 }
 
-bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket) {
+/* The worker in the lane is to stop the task in this slot, which has been withdrawn. */
+static void tell_to_stop(struct shmx_pool *pool, uint32_t lane, uint32_t ticket) {
+  if (lane >= pool->map.layout.lanes) return;
+  SHMX_FAULT("m7");
+  atomic_store(&pool->map.lanes[lane].withdrawn, ticket + 1);
+  atomic_store(&pool->map.shm->limited, 1);
+  shmx_link_urge(&pool->host->link);
+}
+
+bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket, bool running) {
   struct slot *slot = &pool->slots[ticket];
-  uint64_t queued = shmx_word(slot->generation, 1, SHMX_LANE_NONE, SHMX_QUEUED);
-  if (!slot->used || slot->found || !shmx_board_decide(&pool->map, ticket, queued, SHMX_CANCELLED)) return false;
-  atomic_fetch_add_explicit(&pool->map.shm->cancelled, 1, memory_order_relaxed);
-  find_slot(pool, ticket);
-  return true;
+  if (!slot->used || slot->found || pool->host->link.dead) return false;
+  for (;;) {
+    uint64_t word = atomic_load(&pool->map.slots[ticket].state);
+    enum shmx_state state = shmx_word_state(word);
+    bool queued = state == SHMX_QUEUED, claimed = state == SHMX_CLAIMED || state == SHMX_EXPIRED;
+    if (shmx_word_generation(word) != slot->generation || (!queued && !(running && claimed))) return false;
+    if (!shmx_board_decide(&pool->map, ticket, word, queued ? SHMX_CANCELLED : SHMX_WITHDRAWN)) continue;
+    if (queued) atomic_fetch_add_explicit(&pool->map.shm->cancelled, 1, memory_order_relaxed);
+    else tell_to_stop(pool, shmx_word_lane(word), ticket);
+    find_slot(pool, ticket);
+    return true;
+  }
 }
 
 /* --- taking ends --- */
@@ -234,7 +263,8 @@ static bool has_ended(struct shmx_pool *pool, uint32_t number, uint64_t *word) {
   if (!slot->used || slot->found) return false;
   *word = atomic_load_explicit(&pool->map.slots[number].state, memory_order_acquire);
   enum shmx_state state = shmx_word_state(*word);
-  return shmx_word_generation(*word) == slot->generation && (state == SHMX_DONE || state == SHMX_CRASHED);
+  return shmx_word_generation(*word) == slot->generation &&
+         (state == SHMX_DONE || state == SHMX_CRASHED || state == SHMX_TIMED_OUT || state == SHMX_TIMED_OUT_LEFT);
 }
 
 static void begin_lane(struct shmx_pool *pool, uint32_t index, uint32_t peer) {
@@ -272,10 +302,10 @@ static void scan_for(struct shmx_pool *pool, uint32_t lane) {
       find_slot(pool, number);
 }
 
-static void look_for_stopped(struct shmx_pool *pool) {
-  uint32_t stops = atomic_load(&pool->map.shm->stops);
-  if (stops == pool->stops) return;
-  pool->stops = stops;
+static void look_for_untold(struct shmx_pool *pool) {
+  uint32_t scans = atomic_load(&pool->map.shm->scans);
+  if (scans == pool->scans) return;
+  pool->scans = scans;
   for (uint32_t index = 0; index < pool->map.layout.lanes; index++) read_lane(pool, index);
   scan_for(pool, SHMX_LANE_NONE);
 }
@@ -309,11 +339,27 @@ static void look_for_lost(struct shmx_pool *pool) {
   }
 }
 
+static bool lingers(const struct shmx_pool *pool, uint32_t number) {
+  enum shmx_state state = shmx_word_state(atomic_load(&pool->map.slots[number].state));
+  return state == SHMX_TIMED_OUT || state == SHMX_WITHDRAWN;
+}
+
+/* Slots that their workers have let go of. */
+static void look_for_left(struct shmx_pool *pool) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < pool->nlingering; i++) {
+    if (lingers(pool, pool->lingering[i])) pool->lingering[kept++] = pool->lingering[i];
+    else push_found(pool, LEFT_MARK + pool->lingering[i]);
+  }
+  pool->nlingering = kept;
+}
+
 static bool collect(struct shmx_pool *pool) {
   uint32_t lanes = atomic_load_explicit(&pool->map.shm->lanes_used, memory_order_acquire);
   if (lanes > pool->map.layout.lanes) lanes = pool->map.layout.lanes;
   for (uint32_t index = 0; index < lanes; index++) read_lane(pool, index);
-  look_for_stopped(pool);
+  look_for_untold(pool);
+  if (pool->nlingering > 0) look_for_left(pool);
   look_for_dead(pool);
   look_for_lost(pool);
   return pool->found_count > 0;
@@ -362,6 +408,7 @@ static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcom
   enum shmx_state state = shmx_word_state(word);
   outcome->ticket = number;
   outcome->end = SHMX_END_LOST;
+  outcome->lingers = false;
   outcome->status = outcome->error = 0;
   outcome->worker = outcome->kept_size = 0;
   outcome->attempt = shmx_word_attempt(word);
@@ -380,10 +427,32 @@ static void describe(struct shmx_pool *pool, uint32_t number, struct shmx_outcom
     outcome->status = (int)shm->verdict;
     read_last_words(pool, lane, outcome->where);
     if (pool->output == SHMX_OUTPUT_CAPTURE && lane < pool->map.layout.lanes) find_kept(pool, lane, outcome);
+  } else if (state == SHMX_TIMED_OUT || state == SHMX_TIMED_OUT_LEFT) {
+    outcome->end = SHMX_END_TIMED_OUT;
+    outcome->nanoseconds = (uint64_t)pool->map.limits[number].nanoseconds;
+  } else if (state == SHMX_WITHDRAWN || state == SHMX_WITHDRAWN_LEFT) {
+    outcome->end = SHMX_END_CANCELLED;
   } else if (state == SHMX_CANCELLED && !pool->host->link.dead) {
     const char *why;
     outcome->end = shmx_pool_ready(pool, &why) < 0 ? SHMX_END_LOST : SHMX_END_CANCELLED;
   }
+}
+
+/* The task's end has been described. Its slot is free, unless a worker still has it: true. */
+static bool finish_slot(struct shmx_pool *pool, uint32_t number) {
+  pool->in_flight--;
+  atomic_store_explicit(&pool->map.shm->collected, ++pool->collected, memory_order_relaxed);
+  bool lingering = lingers(pool, number);
+  if (pool->nlingering == pool->map.layout.lanes) look_for_left(pool); /* each lane has one at most */
+  if (lingering) pool->lingering[pool->nlingering++] = number;
+  else free_slot(pool, number);
+  return lingering;
+}
+
+static void finish_left(struct shmx_pool *pool, uint32_t number, struct shmx_outcome *outcome) {
+  *outcome = (struct shmx_outcome){.ticket = number, .end = SHMX_END_LEFT};
+  shmx_incoming_init(&outcome->message);
+  free_slot(pool, number);
 }
 
 bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome) {
@@ -393,15 +462,17 @@ bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome) {
     uint32_t what = pool->found[pool->found_first];
     pool->found_first = (pool->found_first + 1) % pool->found_capacity;
     pool->found_count--;
+    if (what >= LEFT_MARK) {
+      finish_left(pool, what - LEFT_MARK, outcome);
+      return true;
+    }
     if (what >= LANE_MARK) {
       read_to_end(pool, what - LANE_MARK);
       continue;
     }
     SHMX_FAULT("m2");
     describe(pool, what, outcome);
-    free_slot(pool, what);
-    pool->in_flight--;
-    atomic_store_explicit(&pool->map.shm->collected, ++pool->collected, memory_order_relaxed);
+    outcome->lingers = finish_slot(pool, what);
     return true;
   }
 }
@@ -472,12 +543,17 @@ void shmx_pool_destroy(struct shmx_pool *pool) {
   free(pool->free);
   free(pool->lanes);
   free(pool->found);
+  free(pool->lingering);
   free(pool->config);
   free(pool);
 }
 
 bool shmx_pool_is_claimed(const struct shmx_pool *pool, uint32_t ticket) {
   return shmx_word_state(atomic_load(&pool->map.slots[ticket].state)) != SHMX_QUEUED;
+}
+
+uint32_t shmx_pool_attempt(const struct shmx_pool *pool, uint32_t ticket) {
+  return shmx_word_attempt(atomic_load(&pool->map.slots[ticket].state));
 }
 
 const struct shmx_pool_map *shmx_pool_map_of(const struct shmx_pool *pool) { return &pool->map; }

@@ -11,11 +11,14 @@
 #include "core/board.h"
 #include "core/envelope.h"
 #include "core/host.h"
+#include "core/limits.h"
 #include "core/output.h"
 
 struct shmx_pool_options {
   uint32_t workers;
   uint64_t memory;                  /* cap for what the workers make, bytes; 0: the domain's budget alone */
+  uint64_t worker_tasks;            /* after so many a worker is replaced; 0: never */
+  int64_t grace;                    /* nanoseconds that a running task has to end when it is cancelled */
   struct shmx_outgoing config;      /* for the runner's `start` */
   enum shmx_progress_mode progress; /* on standard error */
   enum shmx_output_mode output;     /* what becomes of what tasks print */
@@ -26,8 +29,10 @@ struct shmx_pool;
 enum shmx_end {
   SHMX_END_DONE,      /* the message has its results, or its error */
   SHMX_END_CRASHED,   /* the worker died in it */
-  SHMX_END_CANCELLED, /* taken back before a worker had it */
-  SHMX_END_LOST       /* the pool broke, or the supervisor died, before it ended */
+  SHMX_END_TIMED_OUT, /* it used up its time */
+  SHMX_END_CANCELLED, /* taken back */
+  SHMX_END_LOST,      /* the pool broke, or the supervisor died, before it ended */
+  SHMX_END_LEFT       /* no end: the task timed out or was cancelled before, and now its worker has let go of it too */
 };
 
 struct shmx_outcome {
@@ -37,6 +42,7 @@ struct shmx_outcome {
   int error;        /* DONE: 0, or why the message or a segment of it could not be had */
   uint32_t worker;  /* its number, from 1; 0: none */
   uint32_t attempt; /* from 1 */
+  bool lingers;     /* its worker has not let go of it: what it needs is to be kept until LEFT comes */
   uint64_t nanoseconds;
   uint64_t waited;              /* nanoseconds on the board before a worker had it; 0: it was not measured */
   char where[SHMX_LANE_TEXT];   /* CRASHED: the worker's last words, perhaps "" */
@@ -63,8 +69,13 @@ enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool);
 int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message, uint32_t task, const char *name,
                      uint32_t *ticket);
 
-/* Takes a task back that no worker has claimed yet; false when one has. Its end comes as CANCELLED. */
-bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket);
+/* The limits of the tasks that are submitted from now on; NULL: none. */
+void shmx_pool_limit(struct shmx_pool *pool, const struct shmx_limits *limits);
+
+/* Takes a task back that no worker has claimed yet, or, with `running`, that has not ended; false when it is too late.
+ * Its end comes as CANCELLED. What a worker has claimed stays held until that has let go of it: that comes as LEFT, like
+ * that of a task that timed out, with a ticket that is free then. */
+bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket, bool running);
 
 /* The next end of a task, if there is one. */
 bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome);
@@ -84,6 +95,8 @@ void shmx_pool_destroy(struct shmx_pool *pool);
 
 /* True when a worker has claimed the task, whose end has not been taken yet. */
 bool shmx_pool_is_claimed(const struct shmx_pool *pool, uint32_t ticket);
+/* Its number of attempts so far, this one included. */
+uint32_t shmx_pool_attempt(const struct shmx_pool *pool, uint32_t ticket);
 uint32_t shmx_pool_in_flight(const struct shmx_pool *pool);
 
 /* The pool's mapping, to look at (pool_view.h). */

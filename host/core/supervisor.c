@@ -46,8 +46,6 @@ static void pass(struct sup *s) {
   }
 }
 
-static int64_t sooner(int64_t a, int64_t b) { return a < 0 ? b : b < 0 || a < b ? a : b; }
-
 static bool something_unread(struct sup *s) {
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next)
     if (shmx_ring_available(&peer->messages) != 0) return true;
@@ -75,8 +73,17 @@ static bool look_after_notes(struct sup *s) {
 
 static int64_t next_deadline(struct sup *s) {
   int64_t deadline = s->memory_wanted ? s->now + MEMORY_NS : -1;
-  for (struct sup_pool *pool = s->pools; pool; pool = pool->next) deadline = sooner(deadline, sup_pool_deadline(pool));
-  return sooner(sooner(deadline, sup_progress_deadline(s)), sup_trace_deadline(s));
+  for (struct sup_pool *pool = s->pools; pool; pool = pool->next)
+    deadline = sup_sooner(deadline, sup_sooner(sup_pool_deadline(pool), sup_limits_deadline(s, pool)));
+  return sup_sooner(sup_sooner(deadline, sup_progress_deadline(s)), sup_trace_deadline(s));
+}
+
+/* Says when we shall look by ourselves. A worker that begins a task which has less time sees this, or we see its deadline. */
+static int64_t plan(struct sup *s) {
+  s->planned = next_deadline(s);
+  atomic_store(&s->domain->looks_at, s->planned < 0 ? INT64_MAX : s->planned);
+  atomic_thread_fence(memory_order_seq_cst);
+  return next_deadline(s);
 }
 
 static bool is_urged(struct sup *s) { return atomic_load(&s->domain->urges) != s->urges; }
@@ -84,8 +91,10 @@ static bool is_urged(struct sup *s) { return atomic_load(&s->domain->urges) != s
 static void tend(struct sup *s) {
   s->urges = atomic_load(&s->domain->urges); /* first: what comes from now on is for the next time */
   s->now = shmx_os_now();
+  s->late = s->planned >= 0 && s->now > s->planned ? s->now - s->planned : 0;
   pass(s);
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_pool_tend(s, pool);
+  for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_limits_tend(s, pool);
   sup_trace_tend(s); /* before those are answered who wait for room in their rings */
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_write_notes(s, peer);
   sup_do_chores(s);
@@ -96,10 +105,10 @@ static void tend(struct sup *s) {
 /* How long to rest, for epoll_wait: a nap if something has been heard since the last rest; from the long sleep others have
  * to wake us. */
 static int choose_rest(struct sup *s, bool heard) {
-  int64_t deadline = next_deadline(s);
+  int64_t deadline = plan(s);
   shmx_bell_prepare_as(&s->domain->supervisor, heard ? SHMX_BELL_NAPS : SHMX_BELL_ASLEEP);
   if (is_urged(s)) return 0;
-  if (heard) return timeout_of(s, sooner(deadline, s->now + NAP_NS));
+  if (heard) return timeout_of(s, sup_sooner(deadline, s->now + NAP_NS));
   return something_unread(s) || look_after_notes(s) ? 0 : timeout_of(s, deadline);
 }
 

@@ -219,6 +219,11 @@ static struct sup_peer *peer_by_pid(struct sup *s, pid_t pid) {
   return peer;
 }
 
+void sup_pool_ask_to_scan(struct sup *s, struct sup_pool *pool) {
+  atomic_fetch_add(&pool->map.shm->scans, 1);
+  shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
+}
+
 /* A worker that is stopped takes no task: a wake-up that it was given goes to others, and it gets none until it goes
  * on. */
 static void worker_stopped(struct sup *s, struct sup_peer *peer, bool stopped) {
@@ -229,9 +234,8 @@ static void worker_stopped(struct sup *s, struct sup_peer *peer, bool stopped) {
     return;
   }
   shmx_board_wake_all(map);
-  /* It may have stopped between a commit and the result ring, or the bell. */
-  atomic_fetch_add(&map->shm->stops, 1);
-  shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
+  sup_limits_stopped(s, peer);
+  sup_pool_ask_to_scan(s, peer->pool); /* it may have stopped between a commit and the result ring, or the bell */
 }
 
 /* What shares the dead worker's process group goes before its number can be used again. */
@@ -253,18 +257,45 @@ void sup_reap(struct sup *s) {
   }
 }
 
-/* The dead worker's claimed task gets its verdict. Tasks that it committed keep their results. Returns how many died. */
-static uint32_t judge(struct sup_pool *pool, const struct sup_peer *peer) {
-  struct shmx_pool_map *map = &pool->map;
-  uint32_t crashed = 0;
-  uint32_t used = atomic_load(&map->shm->slots_used); /* looking at the others would make their pages */
-  for (uint32_t i = 0; i < used && i < map->layout.slots; i++) {
-    uint64_t word = atomic_load(&map->slots[i].state);
-    if (shmx_word_state(word) != SHMX_CLAIMED || shmx_word_lane(word) != peer->lane) continue;
-    map->slots[i].verdict = (uint32_t)peer->status;
-    crashed += shmx_board_decide(map, i, word, SHMX_CRASHED);
+/* There is no other attempt in a pool that ends in a hurry. */
+bool sup_pool_may_retry(const struct sup_pool *pool, uint32_t slot, uint64_t word) {
+  const struct shmx_pool_shm *shm = pool->map.shm;
+  bool hurry = atomic_load(&shm->wish) == SHMX_WISH_CLOSE && atomic_load(&shm->kill_at) > 0;
+  return !hurry && !pool->broken && shmx_limits_allow_retry(&pool->map, slot, word);
+}
+
+/* What becomes of a slot in this state, which the dead worker had, if not another attempt; SHMX_FREE: nothing. */
+static enum shmx_state verdict_on(enum shmx_state state) {
+  switch (state) {
+  case SHMX_CLAIMED: return SHMX_CRASHED;
+  case SHMX_EXPIRED:
+  case SHMX_TIMED_OUT: return SHMX_TIMED_OUT_LEFT;
+  case SHMX_WITHDRAWN: return SHMX_WITHDRAWN_LEFT;
+  default: return SHMX_FREE;
   }
-  return crashed;
+}
+
+/* Decides on a slot that the dead worker had. True when its task has ended by that. Main can withdraw it meanwhile. */
+static bool judge_slot(struct sup_pool *pool, const struct sup_peer *peer, uint32_t slot) {
+  struct shmx_pool_map *map = &pool->map;
+  for (;;) {
+    uint64_t word = atomic_load(&map->slots[slot].state);
+    enum shmx_state state = shmx_word_state(word), verdict = verdict_on(state);
+    if (verdict == SHMX_FREE || shmx_word_lane(word) != peer->lane) return false;
+    bool open = state == SHMX_CLAIMED || state == SHMX_EXPIRED;
+    if (open && sup_pool_may_retry(pool, slot, word) && shmx_board_retry(map, slot, word)) return false;
+    if (state == SHMX_CLAIMED) map->slots[slot].verdict = (uint32_t)peer->status;
+    if (shmx_board_decide(map, slot, word, verdict)) return true;
+  }
+}
+
+/* The dead worker's task gets its verdict, or its next attempt. What it committed keeps its results. Returns how many
+ * tasks have ended with it. */
+static uint32_t judge(struct sup_pool *pool, const struct sup_peer *peer) {
+  uint32_t ended = 0;
+  uint32_t used = atomic_load(&pool->map.shm->slots_used); /* looking at the others would make their pages */
+  for (uint32_t i = 0; i < used && i < pool->map.layout.slots; i++) ended += judge_slot(pool, peer, i);
+  return ended;
 }
 
 /* A worker that lives, or somebody in its process group: orphans of what its task has started come to us too. */

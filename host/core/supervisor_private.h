@@ -2,7 +2,8 @@
 /*
  * The supervisor's parts: supervisor.c has the loop, supervisor_peer.c the processes and what they say,
  * supervisor_memory.c who gets memory when it is short, supervisor_pool.c the pools and the life of their workers,
- * supervisor_progress.c the bars and what workers print, supervisor_survey.c what it tells of the ledger.
+ * supervisor_limits.c tasks that have to stop, supervisor_progress.c the bars and what workers print, supervisor_survey.c
+ * what it tells of the ledger.
  */
 #ifndef SHMX_CORE_SUPERVISOR_PRIVATE_H
 #define SHMX_CORE_SUPERVISOR_PRIVATE_H
@@ -10,6 +11,7 @@
 #include "core/board.h"
 #include "core/idmap.h"
 #include "core/ledger.h"
+#include "core/limits.h"
 #include "core/link.h"
 #include "core/supervisor.h"
 #include "core/supervisor_trace.h"
@@ -23,6 +25,12 @@ enum sup_source { SUP_MAIN_DIED, SUP_BELL, SUP_CHILD, SUP_PEER_SOCKET, SUP_PEER_
 struct sup_watch {
   enum sup_source source;
   struct sup_peer *peer;
+};
+
+/* The worker has been told to let go of this slot's task. */
+struct sup_stopping {
+  uint32_t slot;
+  int64_t kill_at; /* if it has not done so by then; 0: nothing is to be let go of */
 };
 
 /* A process that talks to the supervisor: main or a worker. */
@@ -41,6 +49,8 @@ struct sup_peer {
   bool notes_full;           /* there may be more than had room */
   int output; /* reads its standard output and error, as far as they lead to the terminal; 0: it has ours */
   struct shmx_text partial; /* of it: a line that has not ended yet */
+  struct shmx_watch watch;  /* its task's time limit */
+  struct sup_stopping stopping;
   struct sup_watch socket_watch, died_watch, output_watch;
   struct sup_peer *next;
 };
@@ -106,7 +116,12 @@ struct sup {
   uint64_t short_at;  /* bytes that were charged when all were last asked to give back what is warm */
   uint32_t urges;     /* the domain's count of them when everything was last looked at */
   int64_t now;
+  int64_t planned; /* when it should look again at the latest, as of the last rest; -1: it need not */
+  int64_t late;    /* by how much it did so later */
 };
+
+/* The earlier of two times; -1 is never. */
+static inline int64_t sup_sooner(int64_t a, int64_t b) { return a < 0 ? b : b < 0 || a < b ? a : b; }
 
 /* --- supervisor_peer.c --- */
 
@@ -139,7 +154,21 @@ void sup_serve_memory(struct sup *s);
 /* Tells the peer of the segment, or of all (0). */
 void sup_survey(struct sup *s, struct sup_peer *peer, uint64_t segment);
 
+/* --- supervisor_limits.c --- */
+
+/* After a pass: judges tasks that have used up their time, and kills workers that do not let go of such. */
+void sup_limits_tend(struct sup *s, struct sup_pool *pool);
+/* When that is to be done again though nothing has happened; -1: never. */
+int64_t sup_limits_deadline(struct sup *s, struct sup_pool *pool);
+/* The worker has been stopped by a signal. */
+void sup_limits_stopped(struct sup *s, struct sup_peer *peer);
+
 /* --- supervisor_pool.c --- */
+
+/* True when a task in this state may have another attempt. */
+bool sup_pool_may_retry(const struct sup_pool *pool, uint32_t slot, uint64_t word);
+/* Main is to look at all slots. */
+void sup_pool_ask_to_scan(struct sup *s, struct sup_pool *pool);
 
 /* Opens the pool that main asks for; the descriptors (the third may be -1) are taken over. 0 or -errno. */
 int sup_pool_open(struct sup *s, const struct shmx_request *request, int fds[3]);

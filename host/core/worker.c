@@ -11,6 +11,7 @@
 
 #include "core/board.h"
 #include "core/fault.h"
+#include "core/limits.h"
 #include "core/link.h"
 #include "core/output.h"
 #include "core/trace.h"
@@ -31,8 +32,12 @@ struct worker {
   int main_bell;
   uint32_t searchers; /* how many may search at the same time */
   bool searching;
-  int64_t free_since; /* when the last task ended, if the worker has not waited since; else 0 */
-  uint64_t ended;     /* tasks */
+  bool leaving;                /* it takes no task any more */
+  uint64_t most;               /* tasks that it runs; 0: as many as come */
+  struct shmx_worker_task now; /* what it runs */
+  _Atomic uint64_t word;       /* of that one's slot; 0: it runs nothing */
+  int64_t free_since;          /* when the last task ended, if the worker has not waited since; else 0 */
+  uint64_t ended;              /* tasks */
 };
 
 static int notify_main(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref) {
@@ -60,16 +65,37 @@ static void write_result(struct worker *w, struct shmx_slot_shm *slot, struct sh
   if (r < 0) abort(); /* not even that: the task gets a verdict by our death */
 }
 
+/* Somebody else has decided what became of the task. That we have let go of it is said last. */
+static void let_go(struct worker *w, uint32_t number, struct shmx_sent *sent) {
+  take_back(w, sent);
+  SHMX_FAULT("w12");
+  for (;;) {
+    uint64_t word = atomic_load(&w->pool->slots[number].state);
+    enum shmx_state state = shmx_word_state(word);
+    if (state != SHMX_TIMED_OUT && state != SHMX_WITHDRAWN) break;
+    if (shmx_board_decide(w->pool, number, word, (enum shmx_state)(state + 1))) return;
+  }
+  w->leaving = true; /* its next attempt waits for our death */
+}
+
 static void commit(struct worker *w, uint32_t number, uint64_t word, struct shmx_sent *sent) {
   SHMX_FAULT("w7");
   if (!shmx_board_decide(w->pool, number, word, SHMX_DONE)) {
-    take_back(w, sent); /* somebody else has decided what became of the task */
+    let_go(w, number, sent);
     return;
   }
   SHMX_FAULT("w8");
   shmx_sent_fini(sent);
   shmx_ring_push(&w->results, &number);
   shmx_bell_ring(&w->domain->main.bell, w->main_bell);
+}
+
+/* From here on it can be asked what runs, and whether that is to stop. */
+static void note_task(struct worker *w, uint32_t number, uint64_t word) {
+  w->now.task = w->pool->slots[number].task;
+  w->now.attempt = shmx_word_attempt(word);
+  w->now.slot = number;
+  atomic_store_explicit(&w->word, word, memory_order_relaxed);
 }
 
 static void run_task(struct worker *w, uint32_t number, uint64_t word) {
@@ -85,9 +111,12 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   int64_t begin = w->free_since ? w->free_since : shmx_os_now();
   if (w->link.trace) shmx_trace_begin(w->link.trace, slot->task, number, shmx_word_attempt(word), begin);
   shmx_output_name(w->pool->names[number]);
+  shmx_limits_begin(&w->link, number, word, begin);
   shmx_memory_set_order(w->memory, slot->task);
+  note_task(w, number, word);
   int error = shmx_envelope_read(w->memory, copy, size, SHMX_PEER_NONE, true, &arguments);
   slot->verdict = w->runner->run(w->runner->context, slot->task, error, &arguments, &result);
+  atomic_store_explicit(&w->word, 0, memory_order_relaxed);
   bool ok = (slot->verdict & ~(uint32_t)SHMX_RESULT_PRINTED) == SHMX_RESULT_VALUES;
   shmx_incoming_close(&arguments);
   write_result(w, slot, &result, &sent);
@@ -97,6 +126,8 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   if (!ok) atomic_fetch_add_explicit(&w->shm->failed, 1, memory_order_relaxed);
   if (w->link.trace) shmx_trace_end(w->link.trace, w->pool->names[number], slot);
   commit(w, number, word, &sent);
+  shmx_limits_end(&w->link);
+  if (w->leaving) return; /* the end of the task is still to come */
   atomic_store_explicit(&w->shm->last_slot, number, memory_order_relaxed);
   atomic_store_explicit(&w->shm->ended, ++w->ended, memory_order_relaxed);
   w->runner->done(w->runner->context);
@@ -163,6 +194,7 @@ static void work(struct worker *w) {
     if (shmx_board_claim(w->pool, w->lane, &slot, &word)) {
       stop_search(w, true);
       run_task(w, slot, word);
+      if (w->leaving || w->runner->is_spent(w->runner->context) || (w->most > 0 && w->ended >= w->most)) return;
       continue;
     }
     w->free_since = 0;
@@ -175,8 +207,24 @@ static void work(struct worker *w) {
   }
 }
 
+static struct worker *here; /* this process is it */
+
+const struct shmx_worker_task *shmx_worker_now(void) { return here ? &here->now : NULL; }
+
+bool shmx_worker_is_to_stop(void) {
+  uint64_t word = here ? atomic_load_explicit(&here->word, memory_order_relaxed) : 0;
+  return word != 0 && atomic_load_explicit(&here->pool->slots[here->now.slot].state, memory_order_relaxed) != word;
+}
+
+bool shmx_worker_has_timed_out(void) {
+  enum shmx_state state = shmx_word_state(atomic_load(&here->pool->slots[here->now.slot].state));
+  return state == SHMX_TIMED_OUT || state == SHMX_EXPIRED;
+}
+
 static void set_up(struct worker *w, struct shmx_worker_setup *setup, const struct shmx_runner *runner) {
   *w = (struct worker){.pool = &setup->pool,
+                       .most = atomic_load(&setup->pool.shm->worker_tasks),
+                       .now = {.number = atomic_load(&setup->pool.lanes[setup->lane].number)},
                        .shm = &setup->pool.lanes[setup->lane],
                        .domain = setup->domain,
                        .runner = runner,
@@ -237,6 +285,7 @@ int shmx_worker_main(struct shmx_worker_setup *setup, const struct shmx_runner *
   struct worker w;
   SHMX_FAULT_ROLE('w');
   set_up(&w, setup, runner);
+  here = &w;
   w.memory = shmx_memory_here();
   if (!w.memory) return 1;
   shmx_memory_join(w.memory, &w.link);

@@ -25,6 +25,8 @@ struct shmx_runner {
   void (*refuse)(void *context, int error, struct shmx_outgoing *result);
   /* The result has been sent. */
   void (*done)(void *context);
+  /* True when the worker is to end after this task, and be replaced. */
+  bool (*is_spent)(void *context);
   /* The worker crashes, at the instruction `place` (NULL: it exits, or that is not known): says in `text` where, as far as
    * it can be told, as "in FILE, called at LINE" or "". May do nothing that a signal handler may not. */
   void (*last_words)(void *context, const void *place, char *text, size_t room);
@@ -42,6 +44,20 @@ struct shmx_worker_setup {
   int socket, supervisor_bell, main_bell;
   struct shmx_trace_shm *trace; /* NULL: nothing is recorded */
 };
+
+/* What this worker does; NULL in any other process. The task's fields are 0 before the first one. */
+struct shmx_worker_task {
+  uint32_t number;  /* the worker's, from 1 */
+  uint32_t task;    /* its number */
+  uint32_t attempt; /* from 1 */
+  uint32_t slot;
+};
+const struct shmx_worker_task *shmx_worker_now(void);
+
+/* True when it runs a task that was cancelled, or has used up its time. May be called in a signal handler. */
+bool shmx_worker_is_to_stop(void);
+/* Which of the two it is, when it is to stop. */
+bool shmx_worker_has_timed_out(void);
 
 /* Runs until the pool closes; returns the exit status. */
 int shmx_worker_main(struct shmx_worker_setup *setup, const struct shmx_runner *runner);

@@ -6,7 +6,7 @@
 local core = require "shmx.core"
 
 ---@class shmx.Failure
----@field status "failed"|"crashed"|"cancelled"|"refused"
+---@field status "failed"|"crashed"|"timeout"|"cancelled"|"refused"
 ---@field name string         of the task
 ---@field task integer        its id
 ---@field worker integer?     the number of the worker that ran it
@@ -26,7 +26,8 @@ local LISTED = 20 -- failures that the text for several shows
 ---@return string
 function Failure:describe()
   local place = self.worker and (" in worker %d"):format(self.worker) or ""
-  local text = ("task %s %s%s: %s"):format(self.name, self.status, place, self.message)
+  local what = self.status == "timeout" and "timed out" or self.status
+  local text = ("task %s %s%s: %s"):format(self.name, what, place, self.message)
   if not self.traceback then return text end
   return text .. "\n" .. self.traceback:gsub("^stack traceback:", "stack traceback of the worker:")
 end

@@ -96,6 +96,8 @@ core.on_failure(failure.new)
 ---@field wait fun(tasks: shmx.Task[], seconds?: number): boolean  waits for all; have they ended?
 ---@field first fun(tasks: shmx.Task[], seconds?: number): shmx.Task?, integer?  waits for one, and says its place
 ---@field load_tasks fun(dir: string): table<string, function|table<string, function>>
+---@field worker fun(): integer?, integer?, integer?  in a task: the worker's number, the task's, and the attempt
+---@field cancelled fun(): boolean  in a task: is it to stop?
 ---@field clock fun(): number   monotonic, seconds
 ---@field pid fun(): integer
 ---@field cpus fun(): integer   that this process may use
@@ -107,6 +109,7 @@ for _, name in ipairs {
   shmx[name] = core[name]
 end
 for name, f in pairs(core.elementwise) do shmx[name] = f end
+for _, name in ipairs { "worker", "cancelled" } do shmx[name] = core[name] end
 shmx.pool = require("shmx.pool").open
 function shmx.load_tasks(dir) return require "shmx.folder"(dir) end -- few scripts need it
 

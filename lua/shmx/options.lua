@@ -69,6 +69,15 @@ function options.seconds(value, name)
   options.fail("bad %s (a number of seconds from 0 on expected, got %s)", name, show(value))
 end
 
+---A number of seconds above 0.
+---@param value any
+---@param name string  as errors call it
+---@return number
+function options.time(value, name)
+  if type(value) == "number" and value > 0 then return value end
+  options.fail("bad %s (a positive number of seconds expected, got %s)", name, show(value))
+end
+
 ---A value of the given Lua type, or nil.
 ---@param value any
 ---@param name string  as errors call it

@@ -20,13 +20,17 @@ local stream = require "shmx.stream"
 ---@field progress boolean?        default: if standard error is a terminal
 ---@field output "pass"|"label"|"capture"|nil  what becomes of what tasks print: it is passed on in whole lines, or with
 ---the task's name before each, or goes into task.output
----@field grace number?            seconds that a running task has when the pool is closed in a hurry; default 5
+---@field grace number?           seconds that a running task has when it, or the pool, is cancelled; default 5
+---@field timeout number?         seconds that an attempt of a task may take
+---@field retries integer?        how often a task is tried again whose worker died, or which used up its time
+---@field max_tasks_per_worker integer?          after so many tasks a worker is replaced
+---@field max_memory_per_worker integer|string?  bytes that a worker's Lua heap may have
 
 ---A function and its arguments; after it has run, its results or its failure.
 ---@class shmx.Task
 ---@field id integer
 ---@field name string
----@field status "waiting"|"queued"|"running"|"done"|"failed"|"crashed"|"cancelled"|"refused"
+---@field status "waiting"|"queued"|"running"|"done"|"failed"|"crashed"|"timeout"|"cancelled"|"refused"
 ---@field result any        its first result, nil until it has ended
 ---@field results table?    all of them, with `n`
 ---@field error shmx.Failure?
@@ -39,12 +43,14 @@ local stream = require "shmx.stream"
 ---@field get fun(self: shmx.Task, seconds?: number): ...   waits; returns the results or raises the failure
 ---@field wait fun(self: shmx.Task, seconds?: number): boolean  waits; has it ended?
 ---@field done fun(self: shmx.Task): boolean                has it ended?
----@field cancel fun(self: shmx.Task): boolean              takes it back; false if a worker has begun
+---@field cancel fun(self: shmx.Task): boolean              takes it back, also from a worker; false if it had ended
 
 ---@class shmx.WithOptions
 ---@field ahead integer?   tasks that imap has under way at a time; default: four for each worker
 ---@field chunk integer?   elements that map and imap give to a worker at a time
 ---@field name string?     of the tasks
+---@field timeout number?  seconds that an attempt may take
+---@field retries integer? how often a task is tried again whose worker died, or which used up its time
 
 ---@class shmx.Pool
 ---@field workers shmx.Worker[]
@@ -67,13 +73,17 @@ local Worker = {}
 Worker.__index = Worker
 Worker.__name = "shmx.Worker"
 
-local known_options = { workers = true, init = true, memory = true, progress = true, grace = true, output = true }
-local known_of_with = { ahead = true, chunk = true, name = true }
+local known_options = {
+  workers = true, init = true, memory = true, progress = true, grace = true, output = true, timeout = true,
+  retries = true, max_tasks_per_worker = true, max_memory_per_worker = true,
+}
+local known_of_with = { ahead = true, chunk = true, name = true, timeout = true, retries = true }
 local known_of_execute = { on_error = true }
 local known_of_close = { cancel = true }
 
 local AHEAD = 4 -- tasks for each worker that imap has under way
 local AHEAD_MAX = 1 << 20
+local RETRIES_MAX = 100
 
 -- What a pool remembers besides its userdata.
 ---@type table<shmx.Pool, {workers: integer, grace: number}>
@@ -87,6 +97,25 @@ local function read_workers(given, settings)
   return math.min(core.cpus(), core.workers_max)
 end
 
+-- The limits of tasks among the options of a function, put into `read`.
+local function read_limits(given, method, read)
+  local function name(option) return ("option '%s' to '%s'"):format(option, method) end
+  if given.timeout ~= nil then read.timeout = options.time(given.timeout, name "timeout") end
+  if given.retries ~= nil then read.retries = options.count(given.retries, name "retries", 0, RETRIES_MAX) end
+  return read
+end
+
+-- What one worker may do before another takes its place.
+local function read_worker_limits(given, read)
+  local tasks = given.max_tasks_per_worker
+  if tasks ~= nil then
+    read.tasks = options.count(tasks, "option 'max_tasks_per_worker' to 'pool'", 1, math.maxinteger)
+  end
+  if given.max_memory_per_worker ~= nil then
+    read.heap = options.bytes(given.max_memory_per_worker, "option 'max_memory_per_worker' to 'pool'")
+  end
+end
+
 local function read_options(given)
   given = options.read(given, "argument #1 to 'pool'", known_options)
   local settings = core.settings()
@@ -98,6 +127,8 @@ local function read_options(given)
     progress = options.typed(given.progress, "option 'progress' to 'pool'", "boolean"),
   }
   if read.progress == nil then read.progress = settings.progress end
+  read_worker_limits(given, read)
+  read_limits(given, "pool", read)
   return read
 end
 
@@ -141,7 +172,7 @@ local function open(given)
   local settings, output = core.settings(), check_output(given and given.output)
   local configuration = {
     path = package.path, cpath = package.cpath, init = read.init, libraries = settings.libraries,
-    environment = settings.environment ~= false, warnings = settings.warnings,
+    environment = settings.environment ~= false, warnings = settings.warnings, heap = read.heap,
     output = output,
   }
   local trace = settings.trace or (settings.environment ~= false and os.getenv "SHMX_TRACE")
@@ -149,8 +180,11 @@ local function open(given)
   joblog.open(settings)
   if trace or settings.report then core.trace(trace or nil, settings.report) end
   local mode = progress_mode(read.progress)
-  local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[output or "pass"])
-  states[pool] = { workers = read.workers, grace = read.grace }
+  local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[output or "pass"], read.grace,
+    read.tasks or 0, read.timeout, read.retries)
+  states[pool] = {
+    workers = read.workers, grace = read.grace, limited = read.timeout ~= nil or (read.retries or 0) > 0,
+  }
   if read.init then wait_until_ready(pool) end
   return pool
 end
@@ -173,11 +207,15 @@ local function target(self, method)
   return pool, view and view.options or none
 end
 
+local function submit_with(pool, with, name, f, ...)
+  return raw.submit_with(pool, name, with.timeout, with.retries, f, ...)
+end
+
 -- A function that submits to the pool with these options; tasks have their own names unless there is one for all.
 local function sender(pool, with, name)
   name = with.name or name
   if with == none and not name then return function(f, ...) return raw.submit(pool, f, ...) end end
-  return function(f, ...) return raw.submit_with(pool, name, f, ...) end
+  return function(f, ...) return submit_with(pool, with, name, f, ...) end
 end
 
 local function read_with(given, before)
@@ -187,7 +225,7 @@ local function read_with(given, before)
   if given.ahead ~= nil then read.ahead = options.count(given.ahead, "option 'ahead' to 'with'", 1, AHEAD_MAX) end
   if given.chunk ~= nil then read.chunk = options.count(given.chunk, "option 'chunk' to 'with'", 1, AHEAD_MAX) end
   if given.name ~= nil then read.name = options.typed(given.name, "option 'name' to 'with'", "string") end
-  return read
+  return read_limits(given, "with", read)
 end
 
 ---The pool with these options for what is submitted through it.
@@ -213,7 +251,7 @@ function View:__tostring() return tostring(views[self].pool) .. " with options" 
 
 function View:submit(f, ...)
   local pool, with = target(self, "submit")
-  return raw.submit_with(pool, with.name, f, ...)
+  return submit_with(pool, with, with.name, f, ...)
 end
 
 --- running tasks ---
@@ -247,13 +285,13 @@ end
 ---@param given {on_error: "return"|"raise"|nil}?
 ---@return shmx.Task[]
 function Pool:execute(tasks, given)
-  local pool = target(self, "execute")
+  local pool, with = target(self, "execute")
   local list = check_tasks(tasks)
   local on_error = options.read(given, "argument #2 to 'execute'", known_of_execute).on_error
   if on_error ~= nil and on_error ~= "return" and on_error ~= "raise" then
     options.fail("bad option 'on_error' to 'execute' (\"return\" or \"raise\" expected, got %s)", tostring(on_error))
   end
-  for _, task in ipairs(list) do raw.publish(pool, task) end
+  for _, task in ipairs(list) do raw.publish(pool, task, with.timeout, with.retries) end
   local failures = wait_for_all(list)
   if #failures > 0 and on_error ~= "return" then error(failure.several(list, failures, core.where(), #list), 0) end
   return list
@@ -271,8 +309,10 @@ function Pool:map(f, values)
   elseif type(values) ~= "table" then
     options.fail("bad argument #2 to 'map' (table expected, got %s)", options.type(values))
   end
-  local count, workers = values.n or #values, states[pool].workers
-  return map(pool, f, values, count, workers, sender(pool, with), with.chunk)
+  local count, state = values.n or #values, states[pool]
+  local chunk = with.chunk
+  if state.limited or with.timeout or with.retries then chunk = 1 end -- limits are for an element, not for a batch
+  return map(pool, f, values, count, state.workers, sender(pool, with), chunk)
 end
 
 -- The source of a stream: an iterator with what belongs to it, or the values of a list.

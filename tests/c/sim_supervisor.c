@@ -58,7 +58,8 @@ static void bury(struct process *p) {
   shmx_ledger_died(sim.ledger, p->number);
   p->judged = true;
   for (int i = 0; i < SLOTS; i++)
-    if (sim.slots[i].state == CLAIMED && sim.slots[i].worker == p->number) sim.slots[i].state = CRASHED;
+    if (sim.slots[i].state == CLAIMED && sim.slots[i].worker == p->number)
+      sim.slots[i].state = sim_draw(3) ? CRASHED : QUEUED; /* another attempt keeps the task's holds */
   sim.gone[sim.ngone++] = p->number;
 }
 

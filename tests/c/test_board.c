@@ -100,6 +100,30 @@ static void a_claimer_that_dies_halfway_loses_only_its_task(void) {
   CHECK(shmx_board_decide(&map, 0, shmx_word(1, 1, 9, SHMX_CLAIMED), SHMX_CRASHED)); /* its verdict */
 }
 
+static void what_is_tried_again_comes_first_and_is_claimed_once(void) {
+  uint32_t slot;
+  uint64_t word, first;
+  open_board();
+  CHECK(shmx_board_publish(&map, 0, 1) && shmx_board_publish(&map, 1, 1));
+  CHECK(claim_and_die(9, &slot, &first) && slot == 0); /* its old entry is still in the queue */
+  CHECK(shmx_board_retry(&map, 0, first) && shmx_board_has_work(&map));
+  CHECK(!shmx_board_retry(&map, 0, first));
+  CHECK(shmx_board_claim(&map, 2, &slot, &word) && slot == 0);
+  CHECK(shmx_word_attempt(word) == 2 && shmx_word_lane(word) == 2 && shmx_word_generation(word) == 1);
+  CHECK(!shmx_board_decide(&map, 0, first, SHMX_DONE)); /* the first attempt cannot commit any more */
+  CHECK(shmx_board_claim(&map, 2, &slot, &word) && slot == 1);
+  CHECK(!shmx_board_claim(&map, 2, &slot, &word) && !shmx_board_has_work(&map));
+}
+
+static void what_is_tried_again_can_be_cancelled(void) {
+  uint32_t slot;
+  uint64_t word;
+  open_board();
+  CHECK(shmx_board_publish(&map, 7, 3) && shmx_board_claim(&map, 0, &slot, &word) && shmx_board_retry(&map, 7, word));
+  CHECK(shmx_board_decide(&map, 7, shmx_word(3, 2, SHMX_LANE_NONE, SHMX_QUEUED), SHMX_CANCELLED));
+  CHECK(!shmx_board_has_work(&map) && !shmx_board_claim(&map, 0, &slot, &word));
+}
+
 /* Wild stores of native code: the looks at the queue come to an end, and stay inside of the board. */
 static void scribbled_words_do_not_hang_or_crash(void) {
   const uint64_t lies[] = {1, ENTRIES, ENTRIES + 1, UINT64_C(1) << 40, UINT64_MAX - 3, UINT64_MAX};
@@ -111,6 +135,7 @@ static void scribbled_words_do_not_hang_or_crash(void) {
   for (size_t i = 0; i < ENTRIES; i++) atomic_store(&map.entries[i], UINT64_MAX - i);
   for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
     atomic_store(&map.shm->todo.head, lies[i]);
+    atomic_store(&map.shm->again.head, lies[i]);
     CHECK(!shmx_board_has_work(&map) && !shmx_board_claim(&map, 0, &slot, &word));
     shmx_board_publish(&map, 3, 1);
     cancel(3, 1);
@@ -228,6 +253,8 @@ static const struct test tests[] = {
     {"stale_entries_make_room", stale_entries_make_room},
     {"a_full_queue_refuses_and_leaves_the_slot_alone", a_full_queue_refuses_and_leaves_the_slot_alone},
     {"a_claimer_that_dies_halfway_loses_only_its_task", a_claimer_that_dies_halfway_loses_only_its_task},
+    {"what_is_tried_again_comes_first_and_is_claimed_once", what_is_tried_again_comes_first_and_is_claimed_once},
+    {"what_is_tried_again_can_be_cancelled", what_is_tried_again_can_be_cancelled},
     {"scribbled_words_do_not_hang_or_crash", scribbled_words_do_not_hang_or_crash},
     {"waking_one_takes_one_sleeper", waking_one_takes_one_sleeper},
     {"nobody_is_woken_while_one_searches", nobody_is_woken_while_one_searches},

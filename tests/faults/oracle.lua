@@ -93,7 +93,7 @@ function oracle.residue(before)
   end)
 end
 
-local verdicts = { done = true, failed = true, crashed = true, cancelled = true, refused = true }
+local verdicts = { done = true, failed = true, crashed = true, cancelled = true, refused = true, timeout = true }
 
 ---Each task has one verdict, and either results or an error.
 ---@return string[]

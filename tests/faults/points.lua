@@ -30,11 +30,24 @@ local function take(task)
   end
 end
 
+local function spin() while true do end end
+
+-- A task that uses up its time, and one that is cancelled while it runs.
+local function stop_some(pool)
+  local slow, cancelled = pool:with { timeout = 0.02 }:submit(spin), pool:submit(spin)
+  tasks[#tasks + 1], tasks[#tasks + 2] = slow, cancelled
+  slow:wait()
+  while cancelled.status == "queued" do process.sleep(0.001) end
+  cancelled:cancel()
+end
+
 -- Tasks in waves, with moments of idleness between them, and a worker that dies by our hand.
 local function work(pool)
   for i = 1, TASKS do
-    tasks[i] = workload.submit(pool, random, shelf)
-    if i % 4 == 0 then take(tasks[i]) end
+    local task = workload.submit(pool, random, shelf)
+    tasks[#tasks + 1] = task
+    if i % 4 == 0 then take(task) end
+    if i % 20 == 0 then stop_some(pool) end
     if i % 10 == 0 then
       process.sleep(0.005)
       while #shelf > 10 do workload.drop(random, shelf) end
@@ -49,7 +62,7 @@ end
 
 -- `begun`: called when there is a pool.
 local function life(before, begun)
-  local pool = shmx.pool { workers = WORKERS }
+  local pool = shmx.pool { workers = WORKERS, grace = 0.3 }
   if begun then begun() end
   local ok, message = pcall(function()
     work(pool)

@@ -36,7 +36,7 @@ describe("deaths of workers", function()
 end)
 
 -- Which points a role has, and what can happen at each. A stopped process is told to go on after a moment.
-local points = { w = 11, m = 6, s = 8 }
+local points = { w = 12, m = 7, s = 9 }
 local actions = { w = { "kill", "stop" }, m = { "kill", "stop" }, s = { "kill", "stop" } }
 if case.long then
   actions = { w = { "kill", "stop", "abort", "exit" }, m = { "kill", "stop", "term", "abort" },
@@ -79,6 +79,13 @@ describe("stopped processes", function()
     it(name .. " hold nobody up and are not taken for dead", function()
       case.pass("stops", name .. (case.long and " 10" or " 1"), { seconds = 60 })
     end)
+  end
+end)
+
+describe("limits of tasks", function()
+  local names = { "retries", "timeouts", "cancels", "stopped_worker", "stopped_supervisor", "stopped_main" }
+  for _, name in ipairs(names) do
+    it("hold whatever happens: " .. name, function() case.pass("limits", name .. " " .. seed, { seconds = 60 }) end)
   end
 end)
 
