@@ -82,6 +82,7 @@ static const struct {
   size_t size;
 } parts[] = {{"shmx", part_init, sizeof part_init},
              {"shmx.pool", part_pool, sizeof part_pool},
+             {"shmx.chain", part_chain, sizeof part_chain},
              {"shmx.failure", part_failure, sizeof part_failure},
              {"shmx.joblog", part_joblog, sizeof part_joblog},
              {"shmx.map", part_map, sizeof part_map},

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind/chain.h"
 #include "bind/module.h"
 #include "bind/pool_parts.h"
 #include "bind/process.h"
@@ -313,6 +314,7 @@ void shmx_pool_open_type(lua_State *L) {
   lua_setfield(L, -2, "methods");
   lua_setfield(L, -2, "pool_type"); /* its other metamethods are set by lua/shmx/pool.lua */
   shmx_luapool_open_waiting(L);
+  shmx_chain_open(L);
   lua_pushcfunction(L, is_task);
   lua_setfield(L, -2, "is_task");
   lua_pushcfunction(L, is_pool);

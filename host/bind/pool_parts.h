@@ -13,6 +13,7 @@
 #include "bind/codec.h"
 #include "bind/plain.h"
 #include "bind/pool_stats.h"
+#include "bind/task.h"
 #include "core/pool.h"
 
 /* A pool's values: its tasks on the board, by ticket + 1, and its plain functions. */
@@ -86,6 +87,10 @@ int shmx_luapool_submit_with(lua_State *L);
 /* pool:submit_batch(f, list, first, most) -> task, count: submits a batch (batch.h) of the elements from `first` on, at most
  * `most`, as far as they are for one. Without any: nil, 0. */
 int shmx_luapool_submit_batch(lua_State *L);
+
+/* Ends the task at `index` (positive), which has not succeeded, with `count` values on the top, which are taken: the value
+ * of its failure, and perhaps a traceback, a signal and an exit code. */
+void shmx_luapool_fail(lua_State *L, int index, enum shmx_task_status status, int count);
 
 /* core.fail_task(task, batch, how, value, traceback): the task, which has not been submitted, has run in a batch, and failed */
 int shmx_luapool_fail_task(lua_State *L);

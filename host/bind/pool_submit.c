@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bind/batch.h"
+#include "bind/chain.h"
 #include "bind/code.h"
 #include "bind/joblog.h"
 #include "bind/module.h"
@@ -212,12 +213,27 @@ static void choose_limits(struct lua_pool *pool, struct shmx_limits limits) {
   shmx_pool_limit(pool->core, limits.attempts > 1 || limits.nanoseconds > 0 ? &limits : NULL);
 }
 
+/* The task, which is on the top, has tasks among its arguments. */
+static void defer(lua_State *L, struct shmx_task *task, struct shmx_limits limits, int count) {
+  int index = lua_gettop(L);
+  shmx_task_keep(L, index, FUNCTION, count);
+  task->nanoseconds = (uint64_t)limits.nanoseconds;
+  task->attempt = (uint8_t)limits.attempts;
+  shmx_chain_defer(L, index);
+}
+
 /* Submits the function with its arguments; its name is on the top if it has one of its own. */
-static int submit_function(lua_State *L, struct lua_pool *pool, int count, bool named) {
+static int submit_function(lua_State *L, struct lua_pool *pool, int count, struct shmx_limits limits, bool named) {
   const struct shmx_plain *plain = shmx_plain_find(L, &pool->plains);
   if (!named && plain) shmx_plain_push_name(L, &pool->plains, plain);
   else if (!named) shmx_task_push_name(L, FUNCTION);
-  shmx_task_push(L)->named = named;
+  struct shmx_task *task = shmx_task_push(L);
+  task->named = named;
+  if (shmx_chain_has_input(L, FUNCTION + 1, count - 1)) {
+    defer(L, task, limits, count);
+    return 1;
+  }
+  choose_limits(pool, limits);
   submit(L, pool, plain, count, count, NULL);
   return 1;
 }
@@ -235,8 +251,7 @@ int shmx_luapool_submit(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check_self(L, "submit");
   int count = lua_gettop(L) - 1;
   check_submission(L, pool);
-  choose_limits(pool, pool->limits);
-  return submit_function(L, pool, count, false);
+  return submit_function(L, pool, count, pool->limits, false);
 }
 
 int shmx_luapool_submit_with(lua_State *L) {
@@ -251,8 +266,7 @@ int shmx_luapool_submit_with(lua_State *L) {
   if (!named) lua_pop(L, 1);
   int count = lua_gettop(L) - 1 - named;
   check_submission(L, pool);
-  choose_limits(pool, limits);
-  return submit_function(L, pool, count, named);
+  return submit_function(L, pool, count, limits, named);
 }
 
 int shmx_luapool_publish(lua_State *L) {
@@ -268,8 +282,16 @@ int shmx_luapool_publish(lua_State *L) {
   if (shmx_joblog_skips(L, 2)) return 0;
   if (task->nanoseconds > 0) limits.nanoseconds = (int64_t)task->nanoseconds;
   if (task->attempt > 0) limits.attempts = task->attempt;
-  choose_limits(pool, limits);
   int count = shmx_task_push_kept(L, 2);
+  if (shmx_chain_has_input(L, 4, count - 1)) {
+    task->nanoseconds = (uint64_t)limits.nanoseconds;
+    task->attempt = (uint8_t)limits.attempts;
+    if (!shmx_chain_fill_in(L, 4, count - 1)) {
+      shmx_chain_defer(L, 2);
+      return 0;
+    }
+  }
+  choose_limits(pool, limits);
   lua_pushvalue(L, 2);
   lua_remove(L, 2);
   submit(L, pool, shmx_plain_find(L, &pool->plains), count, count, name);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "bind/chain.h"
 #include "bind/joblog.h"
 #include "bind/module.h"
 #include "bind/output.h"
@@ -56,11 +57,11 @@ static void make_failure(lua_State *L, int task, const char *status, int count) 
   if (shmx_call_whole(L, count + 2, 1) != LUA_OK) lua_pushfstring(L, "%s", lua_tostring(L, -1));
 }
 
-static void fail(lua_State *L, int index, enum shmx_task_status status, const char *name, int count) {
+void shmx_luapool_fail(lua_State *L, int index, enum shmx_task_status status, int count) {
   struct shmx_task *task = lua_touserdata(L, index);
   task->status = (uint8_t)status;
   task->results = 1;
-  make_failure(L, index, name, count);
+  make_failure(L, index, shmx_task_status_name(status), count);
   lua_setiuservalue(L, index, SHMX_TASK_RESULTS);
   if (status != SHMX_TASK_CANCELLED) shmx_task_guard(L, index);
 }
@@ -111,7 +112,7 @@ static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
   if (outcome->error < 0) {
     shmx_incoming_close(&outcome->message);
     lua_pushfstring(L, "its result cannot be had: %s", shmx_luapool_explain(outcome->error));
-    fail(L, index, SHMX_TASK_FAILED, "failed", 1);
+    shmx_luapool_fail(L, index, SHMX_TASK_FAILED, 1);
     return;
   }
   note_maker(lua_touserdata(L, index), &outcome->message);
@@ -120,9 +121,9 @@ static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
   shmx_incoming_close(&outcome->message);
   if (status == LUA_OK && (outcome->status & SHMX_RESULT_PRINTED)) count = shmx_output_take(L, index, count);
   outcome->status &= ~SHMX_RESULT_PRINTED;
-  if (status != LUA_OK) fail(L, index, SHMX_TASK_FAILED, "failed", count);
-  else if (outcome->status == SHMX_RESULT_REFUSED) fail(L, index, SHMX_TASK_REFUSED, "refused", count);
-  else if (outcome->status != SHMX_RESULT_VALUES) fail(L, index, SHMX_TASK_FAILED, "failed", count);
+  if (status != LUA_OK) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
+  else if (outcome->status == SHMX_RESULT_REFUSED) shmx_luapool_fail(L, index, SHMX_TASK_REFUSED, count);
+  else if (outcome->status != SHMX_RESULT_VALUES) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
   else keep_results(L, index, count);
 }
 
@@ -134,13 +135,13 @@ static void take_crashed(lua_State *L, int index, int status, const char *where)
                     space, where);
     lua_pushnil(L);
     lua_pushfstring(L, "SIG%s", name ? name : "?");
-    fail(L, index, SHMX_TASK_CRASHED, "crashed", 3);
+    shmx_luapool_fail(L, index, SHMX_TASK_CRASHED, 3);
   } else {
     lua_pushfstring(L, "its worker ended in it with exit code %d%s%s", WEXITSTATUS(status), space, where);
     lua_pushnil(L);
     lua_pushnil(L);
     lua_pushinteger(L, WEXITSTATUS(status));
-    fail(L, index, SHMX_TASK_CRASHED, "crashed", 4);
+    shmx_luapool_fail(L, index, SHMX_TASK_CRASHED, 4);
   }
 }
 
@@ -148,7 +149,7 @@ static void take_lost(lua_State *L, int index, struct shmx_pool *core) {
   const char *why;
   if (shmx_pool_ready(core, &why) < 0) lua_pushfstring(L, "its pool is broken: %s", why);
   else lua_pushstring(L, shmx_luapool_explain(-EPIPE));
-  fail(L, index, SHMX_TASK_CRASHED, "crashed", 1);
+  shmx_luapool_fail(L, index, SHMX_TASK_CRASHED, 1);
 }
 
 int shmx_luapool_fail_task(lua_State *L) {
@@ -158,7 +159,7 @@ int shmx_luapool_fail_task(lua_State *L) {
   task->worker = batch->worker;
   task->attempt = batch->attempt;
   lua_settop(L, TRACEBACK);
-  fail(L, TASK, refused ? SHMX_TASK_REFUSED : SHMX_TASK_FAILED, refused ? "refused" : "failed", 2);
+  shmx_luapool_fail(L, TASK, refused ? SHMX_TASK_REFUSED : SHMX_TASK_FAILED, 2);
   return 0;
 }
 
@@ -176,11 +177,11 @@ static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shm
   case SHMX_END_LOST: take_lost(L, index, core); break;
   case SHMX_END_TIMED_OUT:
     lua_pushfstring(L, "it has not ended within its limit of %f seconds", (lua_Number)outcome->nanoseconds * 1e-9);
-    fail(L, index, SHMX_TASK_TIMEOUT, "timeout", 1);
+    shmx_luapool_fail(L, index, SHMX_TASK_TIMEOUT, 1);
     break;
   case SHMX_END_CANCELLED:
     lua_pushstring(L, outcome->worker > 0 ? "it was cancelled while it ran" : "it was cancelled before it began");
-    fail(L, index, SHMX_TASK_CANCELLED, "cancelled", 1);
+    shmx_luapool_fail(L, index, SHMX_TASK_CANCELLED, 1);
     break;
   case SHMX_END_LEFT: break;
   }
@@ -202,6 +203,7 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
     struct shmx_task *task = shmx_task_test(L, -1);
     if (task) {
       take_end(L, pool->core, tasks + 1, &outcome);
+      if (task->awaited) shmx_chain_note(L, tasks + 1);
       shmx_tally_add(&pool->tally, task, &outcome);
       if (shmx_joblog_is_open) shmx_joblog_write(L, tasks + 1);
     } else shmx_incoming_close(&outcome.message);
@@ -209,5 +211,6 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
     count++;
   }
   lua_settop(L, tasks - 1);
+  if (!pool->packing && shmx_chain_resolve(L)) count++; /* tasks may have ended without a worker */
   return count;
 }

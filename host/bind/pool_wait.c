@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 #include <math.h>
 
+#include "bind/chain.h"
 #include "bind/module.h"
 #include "bind/pool.h"
 #include "bind/pool_parts.h"
@@ -111,11 +112,20 @@ static bool wait_everywhere(lua_State *L, int64_t deadline) {
 
 /* --- tasks --- */
 
+/* Waits until the task is on the board, or has ended without that. False when the deadline came first. */
+static bool wait_for_inputs(lua_State *L, const struct shmx_task *task, int64_t deadline) {
+  bool in_time = true;
+  if (!task->pending) return shmx_error(L, "the task has not been submitted to a pool");
+  while (task->status == SHMX_TASK_NEW && in_time) in_time = wait_everywhere(L, deadline);
+  return task->status != SHMX_TASK_NEW;
+}
+
 /* Waits until the task at `index` has ended. False when the deadline came first. */
 static bool wait_for_task(lua_State *L, int index, int64_t deadline) {
   struct shmx_task *task = lua_touserdata(L, index);
   if (shmx_task_has_ended(task)) return true;
-  if (task->status == SHMX_TASK_NEW) return shmx_error(L, "the task has not been submitted to a pool");
+  if (task->status == SHMX_TASK_NEW && !wait_for_inputs(L, task, deadline)) return false;
+  if (shmx_task_has_ended(task)) return true;
   lua_getiuservalue(L, index, SHMX_TASK_POOL);
   int at = lua_gettop(L);
   struct lua_pool *pool = lua_touserdata(L, at);
@@ -181,6 +191,8 @@ static int task_done(lua_State *L) {
   if (task->status == SHMX_TASK_QUEUED) {
     lua_getiuservalue(L, 1, SHMX_TASK_POOL);
     shmx_luapool_take_in(L, lua_gettop(L), lua_touserdata(L, -1));
+  } else if (task->pending) {
+    wait_everywhere(L, 0);
   }
   lua_pushboolean(L, shmx_task_has_ended(task));
   return 1;
@@ -188,6 +200,10 @@ static int task_done(lua_State *L) {
 
 /* Takes the task at index 1 back if no worker has begun it; with `running` also if one has. */
 static bool take_back(lua_State *L, struct shmx_task *task, bool running) {
+  if (task->pending) {
+    shmx_chain_cancel(L, 1);
+    return true;
+  }
   lua_getiuservalue(L, 1, SHMX_TASK_POOL);
   struct lua_pool *pool = lua_touserdata(L, -1);
   bool cancelled =
@@ -260,7 +276,7 @@ static lua_Integer check_list(lua_State *L, const char *name) {
     if (!task)
       return shmx_error(L, "bad argument #1 to '%s' (element %I is not a task but a %s)", name, (LUAI_UACINT)i,
                         luaL_typename(L, -1));
-    if (task->status == SHMX_TASK_NEW)
+    if (task->status == SHMX_TASK_NEW && !task->pending)
       return shmx_error(L, "bad argument #1 to '%s' (element %I has not been submitted to a pool)", name,
                         (LUAI_UACINT)i);
     lua_pop(L, 1);
@@ -299,8 +315,17 @@ static int wait_for_first(lua_State *L) {
 static const luaL_Reg task_methods[] = {
     {"get", task_get}, {"wait", task_wait}, {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
 
-static const luaL_Reg functions[] = {
-    {"wait", wait_for_list}, {"first", wait_for_first}, {"abandon", abandon_task}, {NULL, NULL}};
+/* core.wait_everywhere(): sleeps until something has ended in any pool, and takes it in */
+static int wait_for_anything(lua_State *L) {
+  wait_everywhere(L, -1);
+  return 0;
+}
+
+static const luaL_Reg functions[] = {{"wait", wait_for_list},
+                                     {"first", wait_for_first},
+                                     {"abandon", abandon_task},
+                                     {"wait_everywhere", wait_for_anything},
+                                     {NULL, NULL}};
 
 void shmx_luapool_open_waiting(lua_State *L) {
   lua_newtable(L);

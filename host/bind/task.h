@@ -35,7 +35,7 @@ enum {
   SHMX_TASK_VALUES = 4
 };
 
-enum { SHMX_TASK_SCALARS = 24, SHMX_TASK_RETRIES_MAX = 100 };
+enum { SHMX_TASK_SCALARS = 25, SHMX_TASK_RETRIES_MAX = 100 };
 
 struct shmx_task {
   const void *tag; /* tells a task from any other userdata of its size */
@@ -47,6 +47,8 @@ struct shmx_task {
   uint8_t attempt; /* while NEW: how many there may be, 0: not said */
   uint8_t status;  /* enum shmx_task_status */
   bool looked_at;  /* somebody has asked for its results or its error */
+  bool pending;    /* while NEW: it is submitted when its inputs are there (chain.h) */
+  bool awaited;    /* it is an input of such a task */
   bool named;      /* its name was given, and is not its function's */
   bool skipped;    /* it was done in the run that is resumed */
   uint8_t shown;   /* bytes in `scalars`, which has the arguments then, as a message has them; 0: they are values */

@@ -131,17 +131,17 @@ enum shmx_lane_state { SHMX_LANE_EMPTY = 0, SHMX_LANE_STARTING, SHMX_LANE_READY,
 
 struct shmx_lane_shm {
   struct shmx_process_shm process;
-  struct shmx_ring_shm results;    /* worker -> main: numbers of slots */
-  _Atomic uint32_t peer;           /* supervisor, before the worker exists */
-  _Atomic uint32_t pid;            /* the same */
-  _Atomic uint32_t number;         /* the same: the worker's place in the pool, from 1 */
-  _Atomic uint32_t state;          /* enum shmx_lane_state; worker: READY, FAILED; supervisor: the others */
-  _Atomic uint32_t charge;         /* supervisor: its index in the domain's `charged` */
-  _Atomic uint64_t ended;          /* worker: tasks it has ended */
-  _Atomic uint32_t failed;         /* worker: of these, with an error */
-  _Atomic uint32_t last_slot;      /* worker: of the task that ended last */
-  _Atomic uint32_t withdrawn;      /* main: 1 + the slot of a task that it has withdrawn from the worker; supervisor: 0 */
-  char text[SHMX_LANE_TEXT];       /* worker, before FAILED: why it could not start; when it crashes: where */
+  struct shmx_ring_shm results; /* worker -> main: numbers of slots */
+  _Atomic uint32_t peer;        /* supervisor, before the worker exists */
+  _Atomic uint32_t pid;         /* the same */
+  _Atomic uint32_t number;      /* the same: the worker's place in the pool, from 1 */
+  _Atomic uint32_t state;       /* enum shmx_lane_state; worker: READY, FAILED; supervisor: the others */
+  _Atomic uint32_t charge;      /* supervisor: its index in the domain's `charged` */
+  _Atomic uint64_t ended;       /* worker: tasks it has ended */
+  _Atomic uint32_t failed;      /* worker: of these, with an error */
+  _Atomic uint32_t last_slot;   /* worker: of the task that ended last */
+  _Atomic uint32_t withdrawn;   /* main: 1 + the slot of a task that it has withdrawn from the worker; supervisor: 0 */
+  char text[SHMX_LANE_TEXT];    /* worker, before FAILED: why it could not start; when it crashes: where */
   struct shmx_histogram handovers; /* worker: from NOTIFY to TRANSFER COMPLETE; of all workers that the lane has had */
 };
 

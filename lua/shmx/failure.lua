@@ -16,6 +16,7 @@ local core = require "shmx.core"
 ---@field traceback string?   the worker's
 ---@field signal string?      the worker was killed by it, for example "SIGKILL"
 ---@field code integer?       the worker's exit code, if it ended by itself
+---@field cause shmx.Failure?  of the input that failed, when the task failed for that
 ---@field where string?       the line of the script where it was raised again
 local Failure = { __name = "shmx.Failure" }
 Failure.__index = Failure

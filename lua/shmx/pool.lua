@@ -8,6 +8,7 @@
 local core = require "shmx.core"
 local options = require "shmx.options"
 local failure = require "shmx.failure"
+local chain = require "shmx.chain"
 local joblog = require "shmx.joblog"
 local map = require "shmx.map"
 local seeing = require "shmx.seeing"
@@ -291,7 +292,7 @@ function Pool:execute(tasks, given)
   if on_error ~= nil and on_error ~= "return" and on_error ~= "raise" then
     options.fail("bad option 'on_error' to 'execute' (\"return\" or \"raise\" expected, got %s)", tostring(on_error))
   end
-  for _, task in ipairs(list) do raw.publish(pool, task, with.timeout, with.retries) end
+  chain.publish_all(pool, list, with.timeout, with.retries)
   local failures = wait_for_all(list)
   if #failures > 0 and on_error ~= "return" then error(failure.several(list, failures, core.where(), #list), 0) end
   return list
@@ -369,9 +370,11 @@ function Pool:close(given)
   if core.is_pool(self) and not raw.is_open(self) then return end
   raw.check(self, "close")
   if cancel then
+    chain.cancel(self)
     raw.cancel_queued(self)
     return finish(self, states[self].grace)
   end
+  while chain.is_waiting(self) do core.wait_everywhere() end
   while raw.in_flight(self) > 0 do raw.wait(self) end
   finish(self)
 end

@@ -95,6 +95,31 @@ function cases.cancels(pool)
   assert(killer:read("a"):match("over"), "the killer has failed")
 end
 
+-- Trees of tasks over arrays, some of which hang at first, with retries: no sum is wrong.
+function cases.chains(pool)
+  local killer <close> = start_killer(pool, 60)
+  local patient = pool:with { retries = 50, timeout = 0.3 }
+  local function leaf(i)
+    local shmx_here = require "shmx"
+    local _, _, attempt = shmx_here.worker()
+    while i % 7 == 0 and attempt == 1 do end
+    return shmx_here.full("i64", 2000, i)
+  end
+  local function sum(a, b) return a + b end
+  for _ = 1, 5 do
+    local level = {}
+    for i = 1, 32 do level[i] = patient:submit(leaf, i) end
+    while #level > 1 do
+      local above = {}
+      for i = 1, #level, 2 do above[#above + 1] = patient:submit(sum, level[i], level[i + 1]) end
+      level = above
+    end
+    assert(level[1]:wait(20), "a chain does not end")
+    assert(level[1]:get():sum() == 2000 * 32 * 33 // 2)
+  end
+  assert(killer:read("a"):match("over"), "the killer has failed")
+end
+
 -- A worker that is stopped in a task: the task has timed out, and another worker takes the place.
 function cases.stopped_worker(pool)
   for _ = 1, 5 do

@@ -83,7 +83,9 @@ describe("stopped processes", function()
 end)
 
 describe("limits of tasks", function()
-  local names = { "retries", "timeouts", "cancels", "stopped_worker", "stopped_supervisor", "stopped_main" }
+  local names = {
+    "retries", "timeouts", "cancels", "chains", "stopped_worker", "stopped_supervisor", "stopped_main",
+  }
   for _, name in ipairs(names) do
     it("hold whatever happens: " .. name, function() case.pass("limits", name .. " " .. seed, { seconds = 60 }) end)
   end
