@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 
+#include "bind/module.h"
 #include "bind/runner.h"
 #include "core/worker.h"
 
@@ -26,6 +27,15 @@ static int is_cancelled(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"worker", get_worker}, {"cancelled", is_cancelled}, {NULL, NULL}};
+/* core.progress(done, total): so much of the task is done */
+static int tell_progress(lua_State *L) {
+  lua_Number done = luaL_checknumber(L, 1), total = luaL_checknumber(L, 2);
+  if (!(total > 0)) return shmx_error(L, "bad argument #2 to 'progress' (a number above 0 expected)");
+  shmx_worker_progress(done / total);
+  return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"worker", get_worker}, {"cancelled", is_cancelled}, {"progress", tell_progress}, {NULL, NULL}};
 
 void shmx_inside_open(lua_State *L) { luaL_setfuncs(L, functions, 0); }

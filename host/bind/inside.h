@@ -7,7 +7,7 @@
 
 #include <lua.h>
 
-/* Adds to the module on the top: worker() -> number, task, attempt; cancelled() -> boolean. */
+/* Adds to the module on the top: worker() -> number, task, attempt; cancelled() -> boolean; progress(done, total). */
 void shmx_inside_open(lua_State *L);
 
 #endif

@@ -84,6 +84,7 @@ static const struct {
              {"shmx.pool", part_pool, sizeof part_pool},
              {"shmx.chain", part_chain, sizeof part_chain},
              {"shmx.failure", part_failure, sizeof part_failure},
+             {"shmx.fill", part_fill, sizeof part_fill},
              {"shmx.joblog", part_joblog, sizeof part_joblog},
              {"shmx.map", part_map, sizeof part_map},
              {"shmx.options", part_options, sizeof part_options},

@@ -301,6 +301,12 @@ static int name_function(lua_State *L) {
   return 1;
 }
 
+/* core.last_task() -> the number of the task that was made last */
+static int last_task(lua_State *L) {
+  lua_pushinteger(L, shmx_task_last());
+  return 1;
+}
+
 static int is_pool(lua_State *L) {
   lua_pushboolean(L, shmx_luapool_test(L, 1) != NULL);
   return 1;
@@ -321,6 +327,8 @@ void shmx_pool_open_type(lua_State *L) {
   lua_setfield(L, -2, "is_pool");
   lua_pushcfunction(L, name_function);
   lua_setfield(L, -2, "name");
+  lua_pushcfunction(L, last_task);
+  lua_setfield(L, -2, "last_task");
   lua_pushcfunction(L, shmx_luapool_fail_task);
   lua_setfield(L, -2, "fail_task");
   lua_pushcfunction(L, pool_index);

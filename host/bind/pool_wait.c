@@ -41,7 +41,17 @@ static void let_signals_speak(lua_State *L) {
   else lua_pop(L, 1);
 }
 
+/* A worker waits for memory, and main's garbage may have it: results that nobody looks at any more. */
+static void give_back_garbage(lua_State *L) {
+  static uint32_t asked;
+  uint32_t now = shmx_memory_asked(shmx_memory_here());
+  if (now == asked) return;
+  asked = now;
+  lua_gc(L, LUA_GCCOLLECT);
+}
+
 bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, int64_t deadline) {
+  give_back_garbage(L);
   if (!pool->core) return true; /* closed by a finalizer, when results were taken in */
   let_signals_speak(L);         /* one that came while results were taken in */
   if (!pool->core) return true;
@@ -84,6 +94,7 @@ static int take_in_all(lua_State *L, int count) {
 
 /* Sleeps until something is new in one of the pools of the list on the top. False when the deadline has passed. */
 static bool sleep_on_all(lua_State *L, int count, int64_t deadline) {
+  give_back_garbage(L);
   let_signals_speak(L);
   struct shmx_pool **cores = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *cores, 0);
   uint32_t open = 0;

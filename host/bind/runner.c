@@ -30,7 +30,8 @@ enum {
   WORTH_COLLECTING = 1 << 20 /* bytes of arrays */
 };
 
-#define NO_TEXT "(its error cannot be made a text: __tostring fails)"
+#define RANDOMSEED "shmx.randomseed" /* in the registry: the function, whatever tasks do to math */
+#define NO_TEXT    "(its error cannot be made a text: __tostring fails)"
 
 enum { HANDLER = 1, PERFORM = 2 }; /* always on the state's stack, at these indexes */
 
@@ -40,6 +41,8 @@ static struct {
   bool traceback;                      /* one is kept */
   bool printed;                        /* the packet begins with what the task has printed */
   struct shmx_quota quota;
+  bool seeded;                         /* each task draws its own random numbers */
+  lua_Integer seed, task_before;       /* by this, and by its number beyond that one */
   bool knows_of_stop;                  /* the task that runs does */
   bool spent;                          /* the heap is full: another worker is to take the place */
   const struct shmx_incoming *message; /* of the task that runs */
@@ -135,6 +138,28 @@ static void seed_random(lua_State *L) {
   lua_settop(L, 0);
 }
 
+/* With a seed, random numbers do not depend on who draws them. */
+static void read_seed(lua_State *L) {
+  here.seeded = lua_getfield(L, 1, "seed") == LUA_TNUMBER;
+  here.seed = lua_tointeger(L, -1);
+  lua_getfield(L, 1, "task_before");
+  here.task_before = lua_tointeger(L, -1);
+  lua_getglobal(L, LUA_MATHLIBNAME);
+  lua_getfield(L, -1, "randomseed");
+  lua_setfield(L, LUA_REGISTRYINDEX, RANDOMSEED);
+  lua_pop(L, 3);
+}
+
+/* In a protected call: the number of the task */
+static int seed_task(lua_State *L) {
+  lua_Integer number = lua_tointeger(L, 1) - here.task_before;
+  lua_getfield(L, LUA_REGISTRYINDEX, RANDOMSEED);
+  lua_pushinteger(L, here.seed);
+  lua_pushinteger(L, number);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
 /* The worker's Lua heap may have so many bytes. */
 static void limit_heap(lua_State *L) {
   if (lua_getfield(L, 1, "heap") == LUA_TNUMBER) shmx_quota_set(L, &here.quota, (size_t)lua_tointeger(L, -1));
@@ -151,6 +176,7 @@ static int set_up(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   limit_heap(L);
+  read_seed(L);
   set_package_field(L, "path");
   set_package_field(L, "cpath");
   lua_getfield(L, 1, "warnings");
@@ -376,7 +402,7 @@ void shmx_runner_knows_of_stop(void) { here.knows_of_stop = true; }
 
 static enum shmx_result run(void *context, uint32_t task, int error, const struct shmx_incoming *arguments,
                             struct shmx_outgoing *result) {
-  (void)context, (void)task;
+  (void)context;
   lua_State *L = here.L;
   here.message = arguments;
   here.error = error;
@@ -385,6 +411,11 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   lua_pushvalue(L, PERFORM);
   enum shmx_result verdict = SHMX_RESULT_VALUES;
   here.knows_of_stop = false;
+  if (here.seeded) {
+    lua_pushcfunction(L, seed_task);
+    lua_pushinteger(L, task);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  }
   shmx_quota_begin(&here.quota);
   look_for_stop();
   int status = lua_pcall(L, 0, 0, HANDLER);

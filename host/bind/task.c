@@ -168,8 +168,11 @@ static void open_names(lua_State *L) {
 
 /* --- making --- */
 
+static lua_Integer last_id;
+
+lua_Integer shmx_task_last(void) { return last_id; }
+
 struct shmx_task *shmx_task_push(lua_State *L) {
-  static lua_Integer last_id;
   struct shmx_task *task = lua_newuserdatauv(L, sizeof *task, SHMX_TASK_VALUES);
   *task = (struct shmx_task){.tag = &task_tag, .id = ++last_id, .status = SHMX_TASK_NEW};
   luaL_setmetatable(L, SHMX_TASK_TYPE);

@@ -82,6 +82,9 @@ bool shmx_task_describe_scalars(struct shmx_task *task, int count, const char *b
 /* Writes "work(1000)", cut to `size` bytes with the terminator: the name and arguments of a task that is being submitted. */
 void shmx_task_label(lua_State *L, int index, int first, int count, char *out, size_t size);
 
+/* The number of the task that was made last; 0: there has been none. */
+lua_Integer shmx_task_last(void);
+
 /* Pushes the kept function and arguments and returns how many values that is. */
 int shmx_task_push_kept(lua_State *L, int index);
 

@@ -197,7 +197,9 @@ static void append_rate(struct line *line, double rate, const char *unit) {
 }
 
 static double fraction(const struct shmx_bar *bar) {
-  return bar->done >= bar->total ? 1.0 : (double)bar->done / (double)bar->total;
+  if (bar->done >= bar->total) return 1.0;
+  double done = (double)bar->done + bar->part, total = (double)bar->total;
+  return done < total ? done / total : 1.0;
 }
 
 static void append_rest(struct line *line, const struct shmx_bar *bar) {

@@ -24,6 +24,7 @@ struct shmx_bar {
   const char *name;  /* of what ended last: any bytes; NULL or "": none */
   uint64_t done;
   uint64_t total;
+  double part; /* of units that are under way, beside those that are done */
   uint64_t failed;
   uint64_t elapsed_ms;
   double rate; /* units per second; 0: not known yet */

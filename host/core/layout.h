@@ -141,6 +141,7 @@ struct shmx_lane_shm {
   _Atomic uint32_t failed;      /* worker: of these, with an error */
   _Atomic uint32_t last_slot;   /* worker: of the task that ended last */
   _Atomic uint32_t withdrawn;   /* main: 1 + the slot of a task that it has withdrawn from the worker; supervisor: 0 */
+  _Atomic uint32_t thousandths; /* worker: of the task that it runs, as far as that has said so */
   char text[SHMX_LANE_TEXT];    /* worker, before FAILED: why it could not start; when it crashes: where */
   struct shmx_histogram handovers; /* worker: from NOTIFY to TRANSFER COMPLETE; of all workers that the lane has had */
 };

@@ -122,6 +122,10 @@ int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned f
   return r;
 }
 
+uint32_t shmx_memory_asked(const struct shmx_memory *memory) {
+  return memory->link ? atomic_load_explicit(&memory->link->domain->trim, memory_order_relaxed) : 0;
+}
+
 void shmx_memory_attend(struct shmx_memory *memory) {
   struct shmx_note note;
   shmx_memory_settle(memory);

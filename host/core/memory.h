@@ -116,6 +116,9 @@ void shmx_memory_take_note(struct shmx_memory *memory, const struct shmx_note *n
  * there is nothing to do. */
 void shmx_memory_attend(struct shmx_memory *memory);
 
+/* How often the supervisor has asked everybody for memory that is kept for no good reason; 0 while working alone. */
+uint32_t shmx_memory_asked(const struct shmx_memory *memory);
+
 /* Gives what is free but still warm back to the kernel. */
 void shmx_memory_trim(struct shmx_memory *memory);
 

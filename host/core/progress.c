@@ -35,6 +35,7 @@
 struct bar_state {
   enum shmx_phase phase;
   uint64_t done, total, failed;
+  double part;
   int64_t started_ms, changed_ms;
   char name[NAME_BYTES];
 };
@@ -167,6 +168,8 @@ void shmx_progress_set(struct shmx_progress *progress, enum shmx_phase phase, ui
   if (name) copy_name(bar->name, name);
   progress->changed = true;
 }
+
+void shmx_progress_part(struct shmx_progress *progress, double part) { progress->bar.part = part; }
 
 void shmx_progress_end(struct shmx_progress *progress, int64_t now_ms) {
   if (!progress->bar.phase) return;
@@ -329,6 +332,7 @@ static struct shmx_bar describe(const struct shmx_progress *progress, const stru
                            .unit = phases[bar->phase].unit,
                            .done = bar->done,
                            .total = bar->total,
+                           .part = bar->part,
                            .failed = bar->failed,
                            .elapsed_ms = (uint64_t)elapsed_ms,
                            .rate = average_rate(bar, elapsed_ms),

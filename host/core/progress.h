@@ -60,6 +60,9 @@ void shmx_progress_destroy(struct shmx_progress *progress);
 void shmx_progress_set(struct shmx_progress *progress, enum shmx_phase phase, uint64_t done, uint64_t total,
                        const char *name, uint64_t failed, int64_t now_ms);
 
+/* So much of the units that are not done is done, from 0 on. Before shmx_progress_set, which shows it. */
+void shmx_progress_part(struct shmx_progress *progress, double part);
+
 /* The bar is finished and stays as a line; or it is withdrawn and leaves nothing. */
 void shmx_progress_end(struct shmx_progress *progress, int64_t now_ms);
 void shmx_progress_withdraw(struct shmx_progress *progress);

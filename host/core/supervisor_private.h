@@ -65,6 +65,7 @@ struct sup_tally {
   bool on;      /* progress is shown; else nothing here is used */
   bool started; /* the bar has been told that all workers are ready */
   uint64_t done, total, failed;
+  uint64_t thousandths;           /* of tasks that run, as these say */
   uint64_t buried, buried_failed; /* of these, in lanes that have lost their worker; and what corrects the sum */
   uint64_t *seen;                 /* by lane: its count */
   uint32_t last_slot;             /* of a task that ended last */
@@ -88,7 +89,7 @@ struct sup_progress {
   struct shmx_terminal *terminal; /* NULL: no pool wants progress */
   struct sup_pool *shown;         /* whose bar it is; NULL: nobody's */
   enum shmx_phase phase;          /* what the bar was told last */
-  uint64_t done, total, failed;
+  uint64_t done, total, failed, thousandths;
   bool told;          /* something since the last tick */
   bool paused;        /* too many lines are queued: workers' output is not read */
   int64_t tick, look; /* when the terminal and the counters want to be looked at; -1: not until something happens */

@@ -49,7 +49,9 @@ static bool is_busy(struct sup_pool *pool) {
 
 static void add_lane(struct sup_tally *tally, const struct shmx_lane_shm *shm, uint32_t lane) {
   uint64_t ended = atomic_load(&shm->ended);
+  uint32_t thousandths = atomic_load(&shm->thousandths);
   tally->done += ended;
+  tally->thousandths += thousandths < 1000 ? thousandths : 1000;
   tally->failed += atomic_load(&shm->failed);
   if (ended == tally->seen[lane]) return;
   tally->seen[lane] = ended;
@@ -62,6 +64,7 @@ static void count(struct sup *s, struct sup_pool *pool) {
   bool busy = is_busy(pool);
   tally->total = published > cancelled ? published - cancelled : 0;
   tally->done = tally->buried;
+  tally->thousandths = 0;
   tally->failed = tally->buried_failed;
   for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
     if (pool->by_lane[lane]) add_lane(tally, &pool->map.lanes[lane], lane);
@@ -116,7 +119,11 @@ static bool has_work(const struct sup_pool *pool) {
 static void tell(struct sup *s, enum shmx_phase phase, uint64_t done, uint64_t total, uint64_t failed,
                  const char *name) {
   struct sup_progress *p = &s->progress;
-  if (p->phase == phase && p->done == done && p->total == total && p->failed == failed) return;
+  uint64_t thousandths = phase == SHMX_PHASE_TASKS && p->shown ? p->shown->tally.thousandths : 0;
+  bool same = p->phase == phase && p->done == done && p->total == total && p->failed == failed;
+  if (same && p->thousandths == thousandths) return;
+  p->thousandths = thousandths;
+  shmx_progress_part(p->terminal->progress, (double)thousandths / 1000);
   shmx_progress_set(p->terminal->progress, phase, done, total, name, failed, milliseconds(s));
   p->phase = phase;
   p->done = done;

@@ -32,6 +32,7 @@ struct worker {
   int main_bell;
   uint32_t searchers; /* how many may search at the same time */
   bool searching;
+  bool told;                   /* the task that runs has told its progress */
   bool leaving;                /* it takes no task any more */
   uint64_t most;               /* tasks that it runs; 0: as many as come */
   struct shmx_worker_task now; /* what it runs */
@@ -127,6 +128,8 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   if (w->link.trace) shmx_trace_end(w->link.trace, w->pool->names[number], slot);
   commit(w, number, word, &sent);
   shmx_limits_end(&w->link);
+  if (w->told) atomic_store_explicit(&w->shm->thousandths, 0, memory_order_relaxed);
+  w->told = false;
   if (w->leaving) return; /* the end of the task is still to come */
   atomic_store_explicit(&w->shm->last_slot, number, memory_order_relaxed);
   atomic_store_explicit(&w->shm->ended, ++w->ended, memory_order_relaxed);
@@ -219,6 +222,13 @@ bool shmx_worker_is_to_stop(void) {
 bool shmx_worker_has_timed_out(void) {
   enum shmx_state state = shmx_word_state(atomic_load(&here->pool->slots[here->now.slot].state));
   return state == SHMX_TIMED_OUT || state == SHMX_EXPIRED;
+}
+
+void shmx_worker_progress(double fraction) {
+  if (!here || atomic_load_explicit(&here->word, memory_order_relaxed) == 0) return;
+  uint32_t thousandths = fraction > 0 ? fraction < 1 ? (uint32_t)(fraction * 1000) : 1000 : 0;
+  here->told = true;
+  atomic_store_explicit(&here->shm->thousandths, thousandths, memory_order_relaxed);
 }
 
 static void set_up(struct worker *w, struct shmx_worker_setup *setup, const struct shmx_runner *runner) {

@@ -56,6 +56,8 @@ const struct shmx_worker_task *shmx_worker_now(void);
 
 /* True when it runs a task that was cancelled, or has used up its time. May be called in a signal handler. */
 bool shmx_worker_is_to_stop(void);
+/* The task that it runs is done so far; for the progress. */
+void shmx_worker_progress(double fraction);
 /* Which of the two it is, when it is to stop. */
 bool shmx_worker_has_timed_out(void);
 

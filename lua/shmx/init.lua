@@ -98,6 +98,7 @@ core.on_failure(failure.new)
 ---@field load_tasks fun(dir: string): table<string, function|table<string, function>>
 ---@field worker fun(): integer?, integer?, integer?  in a task: the worker's number, the task's, and the attempt
 ---@field cancelled fun(): boolean  in a task: is it to stop?
+---@field progress fun(done: number, total: number)  in a task: how far it is, for the bar
 ---@field clock fun(): number   monotonic, seconds
 ---@field pid fun(): integer
 ---@field cpus fun(): integer   that this process may use
@@ -109,7 +110,7 @@ for _, name in ipairs {
   shmx[name] = core[name]
 end
 for name, f in pairs(core.elementwise) do shmx[name] = f end
-for _, name in ipairs { "worker", "cancelled" } do shmx[name] = core[name] end
+for _, name in ipairs { "worker", "cancelled", "progress" } do shmx[name] = core[name] end
 shmx.pool = require("shmx.pool").open
 function shmx.load_tasks(dir) return require "shmx.folder"(dir) end -- few scripts need it
 

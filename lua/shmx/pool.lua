@@ -8,6 +8,7 @@
 local core = require "shmx.core"
 local options = require "shmx.options"
 local failure = require "shmx.failure"
+local fill = require "shmx.fill"
 local chain = require "shmx.chain"
 local joblog = require "shmx.joblog"
 local map = require "shmx.map"
@@ -22,6 +23,7 @@ local stream = require "shmx.stream"
 ---@field output "pass"|"label"|"capture"|nil  what becomes of what tasks print: it is passed on in whole lines, or with
 ---the task's name before each, or goes into task.output
 ---@field grace number?           seconds that a running task has when it, or the pool, is cancelled; default 5
+---@field seed integer?           tasks draw their random numbers by it and by their own number
 ---@field timeout number?         seconds that an attempt of a task may take
 ---@field retries integer?        how often a task is tried again whose worker died, or which used up its time
 ---@field max_tasks_per_worker integer?          after so many tasks a worker is replaced
@@ -76,7 +78,7 @@ Worker.__name = "shmx.Worker"
 
 local known_options = {
   workers = true, init = true, memory = true, progress = true, grace = true, output = true, timeout = true,
-  retries = true, max_tasks_per_worker = true, max_memory_per_worker = true,
+  retries = true, seed = true, max_tasks_per_worker = true, max_memory_per_worker = true,
 }
 local known_of_with = { ahead = true, chunk = true, name = true, timeout = true, retries = true }
 local known_of_execute = { on_error = true }
@@ -128,6 +130,9 @@ local function read_options(given)
     progress = options.typed(given.progress, "option 'progress' to 'pool'", "boolean"),
   }
   if read.progress == nil then read.progress = settings.progress end
+  if given.seed ~= nil then
+    read.seed = options.count(given.seed, "option 'seed' to 'pool'", math.mininteger, math.maxinteger)
+  end
   read_worker_limits(given, read)
   read_limits(given, "pool", read)
   return read
@@ -175,6 +180,7 @@ local function open(given)
     path = package.path, cpath = package.cpath, init = read.init, libraries = settings.libraries,
     environment = settings.environment ~= false, warnings = settings.warnings, heap = read.heap,
     output = output,
+    seed = read.seed, task_before = core.last_task(),
   }
   local trace = settings.trace or (settings.environment ~= false and os.getenv "SHMX_TRACE")
   if trace == "" then trace = nil end
@@ -184,7 +190,8 @@ local function open(given)
   local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[output or "pass"], read.grace,
     read.tasks or 0, read.timeout, read.retries)
   states[pool] = {
-    workers = read.workers, grace = read.grace, limited = read.timeout ~= nil or (read.retries or 0) > 0,
+    workers = read.workers, grace = read.grace, retries = read.retries, seed = read.seed,
+    limited = read.timeout ~= nil or (read.retries or 0) > 0,
   }
   if read.init then wait_until_ready(pool) end
   return pool
@@ -198,7 +205,8 @@ local View = { __name = "shmx.pool with options" }
 ---@type table<shmx.View, {pool: shmx.Pool, options: shmx.WithOptions}>
 local views = setmetatable({}, { __mode = "k" })
 local none = {} -- the options of a pool itself
-local takes_views = { submit = true, execute = true, map = true, imap = true, imap_unordered = true, with = true }
+local takes_views = { submit = true, execute = true, map = true, imap = true, imap_unordered = true,
+  fill = true, with = true }
 
 -- The pool that a method was called with, perhaps by a view, and the options for what it submits.
 local function target(self, method)
@@ -312,7 +320,8 @@ function Pool:map(f, values)
   end
   local count, state = values.n or #values, states[pool]
   local chunk = with.chunk
-  if state.limited or with.timeout or with.retries then chunk = 1 end -- limits are for an element, not for a batch
+  local alone = state.limited or with.timeout or with.retries or state.seed
+  if alone then chunk = 1 end -- limits, and random numbers, are those of an element and not of a batch
   return map(pool, f, values, count, state.workers, sender(pool, with), chunk)
 end
 
@@ -353,6 +362,19 @@ function Pool:imap(f, iterator, ...) return open_stream(self, "imap", true, f, i
 ---@param iterator function|table
 ---@param ... any
 function Pool:imap_unordered(f, iterator, ...) return open_stream(self, "imap_unordered", false, f, iterator, ...) end
+
+---Calls `f(slice, first, ...)` in the workers for slices of the array, which they write in place and at the same time.
+---The slices of a worker that died are done again, twice unless `retries` says otherwise.
+---@param array shmx.Array
+---@param f fun(slice: shmx.Array, first: integer, ...)  `first` is the row of the array that is the slice's first
+---@param ... any
+---@return shmx.Array array
+function Pool:fill(array, f, ...)
+  local pool, with = target(self, "fill")
+  local state = states[pool]
+  local patient = setmetatable({ retries = with.retries or state.retries or fill.retries }, { __index = with })
+  return fill.fill(state, sender(pool, patient), array, f, ...)
+end
 
 --- closing ---
 

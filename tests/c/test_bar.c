@@ -31,6 +31,17 @@ static int shown_width(const char *bytes) {
   return column;
 }
 
+/* Of three units that run, two and a half are done. */
+static void what_is_under_way_counts_for_the_percentage(void) {
+  struct shmx_bar bar = five_of_eight;
+  bar.part = 2.5;
+  CHECK(!strcmp(line(bar, 20), "tasks:  93% 5/8"));
+  bar.part = 3;
+  CHECK(!strcmp(line(bar, 20), "tasks: 100% 5/8"));
+  bar.done = 8;
+  CHECK(!strcmp(line(bar, 20), "tasks: 100% 8/8"));
+}
+
 static void shows_all_parts_as_tqdm_does(void) {
   CHECK(!strcmp(line(five_of_eight, 71), "tasks:  62%|######    | 5/8 [00:01<00:00, 4.9 task/s] work(1000)"));
 }
@@ -171,6 +182,7 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"shows_all_parts_as_tqdm_does", shows_all_parts_as_tqdm_does},
       {"draws_blocks_with_a_fine_edge_in_utf8", draws_blocks_with_a_fine_edge_in_utf8},
+      {"what_is_under_way_counts_for_the_percentage", what_is_under_way_counts_for_the_percentage},
       {"leaves_out_the_least_important_when_it_gets_narrow", leaves_out_the_least_important_when_it_gets_narrow},
       {"is_never_wider_than_the_columns", is_never_wider_than_the_columns},
       {"fills_the_columns_when_there_is_no_name", fills_the_columns_when_there_is_no_name},

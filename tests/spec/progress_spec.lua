@@ -97,6 +97,14 @@ describe("on a terminal, progress", function()
     assert.matches(bar_frame .. "[^\n]*tasks: .-task/s%] work%(%d+%)\27", bytes)
   end)
 
+  terminal_it("shows how far a task says that it is", function()
+    local _, _, bytes = on_terminal(wait .. [[
+      local pool <close> = shmx.pool { workers = 1 }
+      pool:submit(function() shmx.progress(3, 4) wait(0.6) shmx.progress(4, 4) end):get()
+    ]])
+    assert.matches("tasks:  75%%|[^\n]*| 0/1 %[", bytes)
+  end)
+
   terminal_it("is not drawn when it is not wanted", function()
     for _, case in ipairs { { flags = "--no-progress" }, { term = "dumb" } } do
       local rows, state, bytes = on_terminal(busy .. "print 'done'", case)

@@ -1,0 +1,79 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The memory budget with backpressure: workers wait while results that nobody has taken fill it. SHMX_TEST_LONG makes
+-- it the full size, 1,000 results of 64 MiB under 512 MiB.
+
+local shmx = require "shmx"
+local core = require "shmx.core"
+
+local long = os.getenv "SHMX_TEST_LONG"
+local TASKS, SIZE, BUDGET = long and 1000 or 200, long and 64 << 20 or 4 << 20, long and 512 << 20 or 32 << 20
+local WORKERS = 2
+
+local function make(n, size) return (shmx.full("u8", size, n % 251)) end
+
+-- No process goes over the budget: an allocation that would is taken back.
+local function check_charge()
+  local _, _, charged = core.ledger()
+  assert.is_true(charged <= BUDGET, charged .. " bytes are charged")
+end
+
+describe("a budget", function()
+  local before
+  setup(function()
+    before = shmx.memory
+    shmx.memory = BUDGET
+  end)
+  teardown(function() shmx.memory = before end)
+
+  it("holds while a consumer takes one result of many at a time", function()
+    local pool <close> = shmx.pool { workers = WORKERS, progress = false }
+    local tasks = {}
+    for i = 1, TASKS do tasks[i] = pool:submit(make, i, SIZE) end
+    for i, task in ipairs(tasks) do
+      local array <close> = task:get()
+      assert.are.same({ SIZE, i % 251, i % 251 }, { #array, array[1], array[SIZE] })
+      tasks[i] = false
+      if i % 20 == 0 then check_charge() end
+    end
+  end)
+
+  it("holds for a stream that is not read", function()
+    local pool <close> = shmx.pool { workers = WORKERS, progress = false }
+    local count = 0
+    local function numbers(_, n) return n + 1 end
+    for array in pool:with { ahead = 30 }:imap(function(n, size) return shmx.full("u8", size, n % 251), n end,
+      function(_, n) n = numbers(nil, n) return n, SIZE end, nil, 0) do
+      count = count + 1
+      if count % 10 == 0 then
+        os.execute "sleep 0.05"
+        check_charge()
+      end
+      array:close()
+      if count == 60 then break end
+    end
+  end)
+
+  it("has room for what garbage of the script had", function()
+    local pool <close> = shmx.pool { workers = WORKERS, progress = false }
+    collectgarbage "stop"
+    finally(function() collectgarbage "restart" end)
+    for i = 1, 30 do pool:submit(make, i, SIZE):get() end
+  end)
+
+  it("does not take the time of a task that waits for memory", function()
+    local pool <close> = shmx.pool { workers = WORKERS, timeout = 0.4, progress = false }
+    local tasks = {}
+    for i = 1, 20 do tasks[i] = pool:submit(make, i, SIZE) end
+    os.execute "sleep 1"
+    for _, task in ipairs(tasks) do task:get():close() end
+  end)
+
+  it("refuses what could never fit, at once", function()
+    local pool <close> = shmx.pool { workers = 1, progress = false }
+    local task = pool:submit(make, 1, 2 * BUDGET)
+    task:wait()
+    assert.are.equal("refused", task.status)
+    assert.matches("the memory budget is smaller than that", task.error.message)
+  end)
+end)
