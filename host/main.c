@@ -50,9 +50,10 @@ static const char help_details[] =
     "Without a script, -e, -i or -v, shmx-lua reads statements from the terminal, or runs standard input if that is\n"
     "not a terminal. The script finds its arguments in the table 'arg' and in '...'.\n"
     "\n"
-    "N is 1 or more; without it a pool has as many workers as there are processors. SIZE is a number of bytes,\n"
-    "or of KiB, MiB or GiB with the suffix K, M or G, or a share of what is free, such as 50%. The value of an option\n"
-    "with two dashes can also follow an equals sign: --workers=4.\n"
+    "N is 1 or more, or 0: then tasks run in the script's own process, for debugging. Without it a pool has as many\n"
+    "workers as there are processors. SIZE is a number of bytes, or of KiB, MiB or GiB with the suffix K, M or G, or\n"
+    "a share of what is free, such as 50%. The value of an option with two dashes can also follow an equals sign:\n"
+    "--workers=4.\n"
     "\n"
     "Environment: LUA_INIT_5_4 or else LUA_INIT is executed first, or the file that it names as '@file'; LUA_PATH_5_4\n"
     "or LUA_PATH and LUA_CPATH_5_4 or LUA_CPATH say where 'require' looks; SHMX_TRACE is a file as with --trace.\n"
@@ -201,9 +202,9 @@ static bool read_workers(const char *text, int *workers) {
   long long count = 0;
   const char *digit = text;
   while (*digit >= '0' && *digit <= '9' && count <= INT_MAX) count = 10 * count + (*digit++ - '0');
-  bool formed = *digit == '\0' && count >= 1 && count <= INT_MAX;
+  bool formed = *digit == '\0' && digit > text && count <= INT_MAX;
   if (formed) *workers = (int)count;
-  else shmx_run_complain("the number of workers must be an integer, 1 or more, not '%s'", text);
+  else shmx_run_complain("the number of workers must be an integer, 0 or more, not '%s'", text);
   return formed;
 }
 

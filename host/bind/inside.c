@@ -11,6 +11,8 @@
 /* core.worker() -> number, task, attempt; only the first in `init` */
 static int get_worker(lua_State *L) {
   const struct shmx_worker_task *now = shmx_worker_now();
+  struct shmx_worker_task alone = {.attempt = 1};
+  if (shmx_runner_is_guest(&alone.task)) now = &alone;
   if (!now) return 0;
   lua_pushinteger(L, now->number);
   if (now->task == 0) return 1;

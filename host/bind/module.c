@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bind/alone.h"
 #include "bind/api.h"
 #include "bind/array.h"
 #include "bind/batch.h"
@@ -82,6 +83,7 @@ static const struct {
   size_t size;
 } parts[] = {{"shmx", part_init, sizeof part_init},
              {"shmx.pool", part_pool, sizeof part_pool},
+             {"shmx.alone", part_alone, sizeof part_alone},
              {"shmx.chain", part_chain, sizeof part_chain},
              {"shmx.failure", part_failure, sizeof part_failure},
              {"shmx.fill", part_fill, sizeof part_fill},
@@ -297,7 +299,9 @@ static const luaL_Reg functions[] = {{"clock", get_clock},
 static int stop_host(lua_State *L) {
   static const char *const names[SHMX_WANTS] = {"trace", "report"};
   const struct shmx_trace_outcome *outcome = shmx_host_trace_outcome();
+  uint32_t task;
   (void)L;
+  if (shmx_runner_is_guest(&task)) return 0; /* the host is main's */
   shmx_runner_closes();
   shmx_host_stop();
   for (int i = 0; i < SHMX_WANTS && !shmx_os_forked(); i++)
@@ -337,6 +341,7 @@ __attribute__((visibility("default"))) int luaopen_shmx_core(lua_State *L) {
   shmx_pool_open_type(L);
   shmx_batch_open(L);
   shmx_inside_open(L);
+  shmx_alone_open(L);
   shmx_api_open(L);
   shmx_files_open(L);
   shmx_joblog_register(L);

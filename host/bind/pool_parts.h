@@ -92,6 +92,9 @@ int shmx_luapool_submit_batch(lua_State *L);
  * of its failure, and perhaps a traceback, a signal and an exit code. */
 void shmx_luapool_fail(lua_State *L, int index, enum shmx_task_status status, int count);
 
+/* The task at `index` (positive) has ended so. */
+void shmx_luapool_end(lua_State *L, int index, struct shmx_outcome *outcome);
+
 /* core.fail_task(task, batch, how, value, traceback): the task, which has not been submitted, has run in a batch, and failed */
 int shmx_luapool_fail_task(lua_State *L);
 

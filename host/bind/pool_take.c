@@ -187,6 +187,8 @@ static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shm
   }
 }
 
+void shmx_luapool_end(lua_State *L, int index, struct shmx_outcome *outcome) { take_end(L, NULL, index, outcome); }
+
 int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
   int count = 0;
   struct shmx_outcome outcome;

@@ -35,21 +35,29 @@ enum {
 
 enum { HANDLER = 1, PERFORM = 2 }; /* always on the state's stack, at these indexes */
 
-static struct {
+struct shmx_room {
   lua_State *L;
+  bool guest;    /* it lives in main, for a pool without workers */
+  uint32_t task; /* guest: that runs */
   struct shmx_packet packet;
-  bool traceback;                      /* one is kept */
-  bool printed;                        /* the packet begins with what the task has printed */
-  struct shmx_quota quota;
+  bool traceback; /* one is kept */
+  bool printed;   /* the packet begins with what the task has printed */
+  struct shmx_quota *quota;
   bool seeded;                         /* each task draws its own random numbers */
   lua_Integer seed, task_before;       /* by this, and by its number beyond that one */
   bool knows_of_stop;                  /* the task that runs does */
   bool spent;                          /* the heap is full: another worker is to take the place */
   const struct shmx_incoming *message; /* of the task that runs */
   int error;                           /* why its message is incomplete */
-} here;
+};
+
+static struct shmx_room here; /* a worker's; in main, while a task runs there, the guest's */
 
 bool shmx_runner_is_here(void) { return here.L != NULL; }
+bool shmx_runner_is_guest(uint32_t *task) {
+  *task = here.task;
+  return here.guest;
+}
 void shmx_runner_closes(void) { here.L = NULL; }
 
 static int keep_traceback(lua_State *L);
@@ -162,13 +170,13 @@ static int seed_task(lua_State *L) {
 
 /* The worker's Lua heap may have so many bytes. */
 static void limit_heap(lua_State *L) {
-  if (lua_getfield(L, 1, "heap") == LUA_TNUMBER) shmx_quota_set(L, &here.quota, (size_t)lua_tointeger(L, -1));
+  if (lua_getfield(L, 1, "heap") == LUA_TNUMBER) shmx_quota_set(L, here.quota, (size_t)lua_tointeger(L, -1));
   lua_pop(L, 1);
 }
 
 /* Makes the state what main's was when its script began, then runs `init`. */
 static int set_up(lua_State *L) {
-  shmx_output_open(L);
+  if (!here.guest) shmx_output_open(L);
   seed_random(L);
   if (here.error < 0) return luaL_error(L, "the options of the pool cannot be read: %s", strerror(-here.error));
   lua_settop(L, 0);
@@ -187,8 +195,8 @@ static int set_up(lua_State *L) {
   if (environment) run_init_variable(L);
   load_libraries(L);
   if (lua_getfield(L, 1, "init") == LUA_TFUNCTION) lua_call(L, 0, 0);
-  shmx_output_finish();
-  shmx_output_begin(L);
+  if (!here.guest) shmx_output_finish();
+  if (!here.guest) shmx_output_begin(L);
   return 0;
 }
 
@@ -227,7 +235,15 @@ static int add_traceback(lua_State *L) {
   return 1;
 }
 
+/* What concerns the whole process, which is a worker's. */
+static void settle_process(void) {
+  static struct shmx_quota quota;
+  here.quota = &quota;
+  listen_for_stop();
+}
+
 static int start(void *context, int error, const struct shmx_incoming *config, char *text, size_t room) {
+  if (!here.guest) settle_process();
   if (!here.L) prepare(context); /* there was not enough memory then */
   lua_State *L = here.L;
   if (!L) {
@@ -237,7 +253,6 @@ static int start(void *context, int error, const struct shmx_incoming *config, c
   here.message = config;
   here.error = error;
   shmx_packet_init(&here.packet);
-  listen_for_stop();
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, set_up);
   if (lua_pcall(L, 0, 0, 1) == LUA_OK) {
@@ -246,7 +261,7 @@ static int start(void *context, int error, const struct shmx_incoming *config, c
     lua_pushcfunction(L, perform);
     return 0;
   }
-  shmx_output_finish();
+  if (!here.guest) shmx_output_finish();
   snprintf(text, room, "%s", lua_tostring(L, -1));
   return -1;
 }
@@ -271,7 +286,7 @@ static int keep_traceback(lua_State *L) {
 
 /* What the task has printed, if that is captured, becomes the first value; names[here.printed] are for the others. */
 static void add_output(lua_State *L) {
-  here.printed = shmx_output_push(L);
+  here.printed = !here.guest && shmx_output_push(L);
   if (here.printed) lua_insert(L, 1);
 }
 
@@ -376,7 +391,7 @@ static void fill(struct shmx_outgoing *result) {
 }
 
 bool shmx_runner_met_limit(int status) {
-  bool met = status == LUA_ERRMEM && here.quota.met;
+  bool met = status == LUA_ERRMEM && here.quota->met;
   here.spent = here.spent || met;
   return met;
 }
@@ -384,10 +399,10 @@ bool shmx_runner_met_limit(int status) {
 /* What the task raised is on the top. */
 static enum shmx_result take_error(lua_State *L, int status) {
   enum shmx_result verdict = SHMX_RESULT_ERROR;
-  shmx_quota_lift(&here.quota); /* the error needs memory too */
+  shmx_quota_lift(here.quota); /* the error needs memory too */
   if (shmx_runner_met_limit(status)) {
     lua_pushfstring(L, "its worker's Lua heap would be larger than max_memory_per_worker allows (%I bytes)",
-                    (LUAI_UACINT)here.quota.most);
+                    (LUAI_UACINT)here.quota->most);
     verdict = SHMX_RESULT_REFUSED;
   } else {
     lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
@@ -400,12 +415,18 @@ static enum shmx_result take_error(lua_State *L, int status) {
 
 void shmx_runner_knows_of_stop(void) { here.knows_of_stop = true; }
 
+static void finish_output(void) {
+  shmx_output_finish();
+  shmx_output_drop();
+}
+
 static enum shmx_result run(void *context, uint32_t task, int error, const struct shmx_incoming *arguments,
                             struct shmx_outgoing *result) {
   (void)context;
   lua_State *L = here.L;
   here.message = arguments;
   here.error = error;
+  here.task = task;
   shmx_packet_reset(&here.packet);
   forget_traceback(L);
   lua_pushvalue(L, PERFORM);
@@ -416,14 +437,13 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
     lua_pushinteger(L, task);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
   }
-  shmx_quota_begin(&here.quota);
+  shmx_quota_begin(here.quota);
   look_for_stop();
   int status = lua_pcall(L, 0, 0, HANDLER);
   if (lua_gethook(L) == raise_stop) lua_sethook(L, NULL, 0, 0);
   if (status != LUA_OK) verdict = take_error(L, status);
   lua_settop(L, PERFORM);
-  shmx_output_finish();
-  shmx_output_drop();
+  if (!here.guest) finish_output();
   fill(result);
   return here.printed ? verdict | SHMX_RESULT_PRINTED : verdict;
 }
@@ -481,6 +501,55 @@ static void idle(void *context, bool for_long) {
 static void last_words(void *context, const void *place, char *text, size_t room) {
   (void)context;
   if (here.L) shmx_last_words(here.L, place, text, room);
+}
+
+/* --- guests --- */
+
+static void swap(struct shmx_room *room) {
+  struct shmx_room other = here;
+  here = *room;
+  *room = other;
+}
+
+struct shmx_room *shmx_room_create(void) {
+  struct shmx_room *room = calloc(1, sizeof *room);
+  if (!room) return NULL;
+  room->guest = true;
+  room->quota = calloc(1, sizeof *room->quota);
+  if (room->quota) return room;
+  free(room);
+  return NULL;
+}
+
+void shmx_room_destroy(struct shmx_room *room) {
+  if (!room) return;
+  swap(room);
+  if (here.L) lua_close(here.L);
+  shmx_packet_fini(&here.packet);
+  swap(room);
+  free(room->quota);
+  free(room);
+}
+
+int shmx_room_start(struct shmx_room *room, const struct shmx_incoming *config, char *text, size_t size) {
+  swap(room);
+  int r = start(NULL, 0, config, text, size);
+  swap(room);
+  return r;
+}
+
+enum shmx_result shmx_room_run(struct shmx_room *room, uint32_t task, const struct shmx_incoming *arguments,
+                               struct shmx_outgoing *result) {
+  swap(room);
+  enum shmx_result verdict = run(NULL, task, 0, arguments, result);
+  swap(room);
+  return verdict;
+}
+
+void shmx_room_done(struct shmx_room *room) {
+  swap(room);
+  done(NULL);
+  swap(room);
 }
 
 const struct shmx_runner shmx_lua_runner = {NULL, prepare, start, run, refuse, done, is_spent, last_words, idle};

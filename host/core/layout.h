@@ -184,8 +184,8 @@ struct shmx_pool_shm {
 /* Where the parts of a pool's mapping lie; computed alike by main and the supervisor from three numbers. */
 struct shmx_pool_layout {
   uint32_t slots, lanes, config_size;
-  uint64_t slot_offset, entry_offset, again_offset, limits_offset, lane_offset, result_offset, name_offset,
-      kept_offset, config_offset, size;
+  uint64_t slot_offset, entry_offset, again_offset, limits_offset, lane_offset, result_offset, name_offset, kept_offset,
+      config_offset, size;
 };
 
 /* False when the numbers are out of range. */

@@ -10,6 +10,7 @@
 
 local core = require "shmx.core"
 local options = require "shmx.options"
+local alone = require "shmx.alone"
 
 local raw = core.pool_type.methods
 
@@ -154,6 +155,7 @@ local function defer(pool, task)
 end
 
 core.on_chain(defer, resolve)
+alone.fail_by = fail_by
 
 ---Submits tasks that were made by shmx.task, inputs before those that have them as arguments.
 ---@param pool shmx.Pool
@@ -161,6 +163,7 @@ core.on_chain(defer, resolve)
 ---@param timeout number?
 ---@param retries integer?
 function chain.publish_all(pool, tasks, timeout, retries)
+  local send = alone.is(pool) and alone.publish or raw.publish
   local listed, done = {}, {}
   for _, task in ipairs(tasks) do listed[task] = true end
   local function publish(task)
@@ -169,7 +172,7 @@ function chain.publish_all(pool, tasks, timeout, retries)
     for _, input in ipairs(core.inputs(task)) do
       if listed[input] then publish(input) end
     end
-    raw.publish(pool, task, timeout, retries)
+    send(pool, task, timeout, retries)
   end
   for _, task in ipairs(tasks) do publish(task) end
 end

@@ -15,7 +15,7 @@ local FIXED = 64   -- with a seed: the same slices with any number of workers ha
 local RETRIES = 2
 
 local function count_slices(rows, state)
-  return math.min(rows, state.seed and FIXED or SLICES * state.workers)
+  return math.min(rows, state.seed and FIXED or SLICES * math.max(1, state.workers))
 end
 
 -- Cuts off the memory of a slice as soon as its task has it.

@@ -114,7 +114,8 @@ end
 -- Waits until a task has ended.
 function Mapping:collect()
   local tasks, ranges = self.tasks, self.ranges
-  local at, last = raw.wait_any(self.pool, tasks), #tasks
+  local _, at = core.first(tasks)
+  local last = #tasks
   local task, range = tasks[at], ranges[at]
   tasks[at], ranges[at] = tasks[last], ranges[last]
   tasks[last], ranges[last] = nil, nil

@@ -7,6 +7,7 @@
 
 local core = require "shmx.core"
 local options = require "shmx.options"
+local alone = require "shmx.alone"
 local failure = require "shmx.failure"
 local fill = require "shmx.fill"
 local chain = require "shmx.chain"
@@ -16,7 +17,7 @@ local seeing = require "shmx.seeing"
 local stream = require "shmx.stream"
 
 ---@class shmx.PoolOptions
----@field workers integer?         default: -w of the command, else the number of cores
+---@field workers integer?         0: tasks run in the script; default: -w of the command, else the number of cores
 ---@field init (fun(): any)?       runs once in each worker before its first task; what it sets, tasks see
 ---@field memory integer|string?   bytes that its workers may make; a number or "512M"
 ---@field progress boolean?        default: if standard error is a terminal
@@ -95,8 +96,8 @@ local states = setmetatable({}, { __mode = "k" })
 --- opening ---
 
 local function read_workers(given, settings)
-  if given ~= nil then return options.count(given, "option 'workers' to 'pool'", 1, core.workers_max) end
-  if settings.workers then return options.count(settings.workers, "-w of the command", 1, core.workers_max) end
+  if given ~= nil then return options.count(given, "option 'workers' to 'pool'", 0, core.workers_max) end
+  if settings.workers then return options.count(settings.workers, "-w of the command", 0, core.workers_max) end
   return math.min(core.cpus(), core.workers_max)
 end
 
@@ -167,6 +168,19 @@ local function wait_until_ready(pool)
   end
 end
 
+-- A pool with its workers, or without any.
+local function start(read, configuration, output)
+  if read.workers == 0 then
+    local pool, why = alone.open(configuration, Pool)
+    return pool or options.fail("the pool cannot start: %s", failure.add_advice(why))
+  end
+  local mode = progress_mode(read.progress)
+  local pool = core.open(read.workers, read.memory, configuration, mode, output, read.grace, read.tasks or 0,
+    read.timeout, read.retries)
+  if read.init then wait_until_ready(pool) end
+  return pool
+end
+
 ---Opens a pool of worker processes.
 ---@param given shmx.PoolOptions?
 ---@return shmx.Pool
@@ -186,14 +200,11 @@ local function open(given)
   if trace == "" then trace = nil end
   joblog.open(settings)
   if trace or settings.report then core.trace(trace or nil, settings.report) end
-  local mode = progress_mode(read.progress)
-  local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[output or "pass"], read.grace,
-    read.tasks or 0, read.timeout, read.retries)
+  local pool = start(read, configuration, output_modes[output or "pass"])
   states[pool] = {
     workers = read.workers, grace = read.grace, retries = read.retries, seed = read.seed,
     limited = read.timeout ~= nil or (read.retries or 0) > 0,
   }
-  if read.init then wait_until_ready(pool) end
   return pool
 end
 
@@ -212,17 +223,19 @@ local takes_views = { submit = true, execute = true, map = true, imap = true, im
 local function target(self, method)
   local view = views[self]
   local pool = view and view.pool or self
-  raw.check(pool, method)
+  if alone.is(pool) then alone.check(pool) else raw.check(pool, method) end
   return pool, view and view.options or none
 end
 
 local function submit_with(pool, with, name, f, ...)
+  if alone.is(pool) then return alone.submit(pool, name, f, ...) end
   return raw.submit_with(pool, name, with.timeout, with.retries, f, ...)
 end
 
 -- A function that submits to the pool with these options; tasks have their own names unless there is one for all.
 local function sender(pool, with, name)
   name = with.name or name
+  if alone.is(pool) then return function(f, ...) return alone.submit(pool, name, f, ...) end end
   if with == none and not name then return function(f, ...) return raw.submit(pool, f, ...) end end
   return function(f, ...) return submit_with(pool, with, name, f, ...) end
 end
@@ -320,8 +333,8 @@ function Pool:map(f, values)
   end
   local count, state = values.n or #values, states[pool]
   local chunk = with.chunk
-  local alone = state.limited or with.timeout or with.retries or state.seed
-  if alone then chunk = 1 end -- limits, and random numbers, are those of an element and not of a batch
+  local one_by_one = state.limited or with.timeout or with.retries or state.seed or state.workers == 0
+  if one_by_one then chunk = 1 end -- limits, and random numbers, are those of an element and not of a batch
   return map(pool, f, values, count, state.workers, sender(pool, with), chunk)
 end
 
@@ -345,7 +358,7 @@ local function open_stream(self, method, ordered, f, ...)
   return stream.loop(stream.open {
     send = sender(pool, with), send_chunk = sender(pool, with, core.name(f)), f = f, ordered = ordered,
     iterator = iterator, state = state, control = control, closing = closing,
-    ahead = with.ahead or AHEAD * states[pool].workers, chunk = with.chunk or 1,
+    ahead = with.ahead or AHEAD * math.max(1, states[pool].workers), chunk = with.chunk or 1,
   })
 end
 

@@ -24,16 +24,15 @@ local pool <close> = shmx.pool { workers = 1 }
 describe("an error at the user's line", function()
   local cases = {
     { "a negative number of workers", 'require "shmx".pool { workers = -1 }',
-      "script.lua:1: bad option 'workers' to 'pool' (a whole number from 1 to 1024 expected, got -1)" },
-    { "no workers", 'require "shmx".pool { workers = 0 }',
-      "script.lua:1: bad option 'workers' to 'pool' (a whole number from 1 to 1024 expected, got 0)" },
+      "script.lua:1: bad option 'workers' to 'pool' (a whole number from 0 to 1024 expected, got -1)" },
     { "a broken number of workers", 'require "shmx".pool { workers = 1.5 }',
-      "script.lua:1: bad option 'workers' to 'pool' (a whole number from 1 to 1024 expected, got 1.5)" },
+      "script.lua:1: bad option 'workers' to 'pool' (a whole number from 0 to 1024 expected, got 1.5)" },
     { "a word for workers", 'require "shmx".pool { workers = "x" }',
-      "script.lua:1: bad option 'workers' to 'pool' (a whole number from 1 to 1024 expected, got \"x\")" },
+      "script.lua:1: bad option 'workers' to 'pool' (a whole number from 0 to 1024 expected, got \"x\")" },
     { "an unknown option", 'require "shmx".pool { worker = 1 }',
-      "script.lua:1: bad argument #1 to 'pool' (there is no option \"worker\"; known are: grace, init, memory, output, "
-      .. "progress, workers)" },
+      "script.lua:1: bad argument #1 to 'pool' (there is no option \"worker\"; known are: grace, init, "
+      .. "max_memory_per_worker, max_tasks_per_worker, memory, output, "
+      .. "progress, retries, seed, timeout, workers)" },
     { "options that are no table", '\nrequire "shmx".pool(4)',
       "script.lua:2: bad argument #1 to 'pool' (table expected, got number)" },
     { "a bad size of memory", 'require "shmx".pool { memory = "12X" }',
@@ -53,8 +52,8 @@ describe("an error at the user's line", function()
     { "no function for a task", 'require "shmx".task(5)',
       "script.lua:1: bad argument #1 to 'task' (function expected, got number)" },
     { "an unknown field of a task", 'require "shmx".task { print, retires = 1 }',
-      "script.lua:1: bad field 'retires' to 'task' (known are: n, name, and from [1] on the function and its "
-      .. "arguments)" },
+      "script.lua:1: bad field 'retires' to 'task' (known are: n, name, retries, timeout, and from "
+      .. "[1] on the function and its arguments)" },
     { "a bad number of arguments", 'require "shmx".task { print, n = "x" }',
       "script.lua:1: bad field 'n' to 'task' (the number of arguments expected, at most 999984, got x)" },
     { "a name that is none", 'require "shmx".task { print, name = print }',
@@ -98,7 +97,7 @@ describe("an error at the user's line", function()
   end
 
   it("says what is wrong with -w", function()
-    assert.are.equal("script.lua:1: bad -w of the command (a whole number from 1 to 1024 expected, got 5000)",
+    assert.are.equal("script.lua:1: bad -w of the command (a whole number from 0 to 1024 expected, got 5000)",
       message_of('require "shmx".pool()', { options = "-w 5000" }))
   end)
 end)
