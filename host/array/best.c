@@ -17,17 +17,19 @@ enum { BLOCK = 1024 };
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
 
-typedef int64_t find_row(const void *wanted, const char *data, int64_t stride);
-typedef bool is_nan(const void *element);
+typedef int64_t find_row(const void *wanted, const char *data, int64_t stride, int64_t count);
 
-/* How far from `data` the first element lies that equals the wanted one, which is there. */
+/* The number of the first element that equals the wanted one. It is there, unless somebody has written to shared memory
+ * meanwhile; then this is the last. */
 #define FIND(tag, type, equal)                                                                                         \
-  static int64_t find_##tag(const void *wanted, const char *data, int64_t stride) {                                    \
+  static int64_t find_##tag(const void *wanted, const char *data, int64_t stride, int64_t count) {                     \
     const type y = *(const type *)wanted;                                                                              \
-    for (int64_t i = 0;; i++) {                                                                                        \
+    int64_t i = 0;                                                                                                     \
+    for (; i < count - 1; i++) {                                                                                       \
       const type x = *(const type *)(const void *)(data + i * stride);                                                 \
-      if (equal) return i;                                                                                             \
+      if (equal) break;                                                                                                \
     }                                                                                                                  \
+    return i;                                                                                                          \
   }
 #define FIND_INTEGER(constant, tag, type) FIND(tag, type, x == y)
 #define FIND_FLOAT(constant, tag, type)   FIND(tag, type, (x == y) | ((x != x) & (y != y)))
@@ -45,11 +47,11 @@ struct best {
   shmx_fold_row *row;
   enum shmx_dtype dtype;
   size_t size;
-  int64_t seen;          /* elements */
-  char value[8];         /* of the dtype, once something has been seen */
-  const char *block;     /* where it was found */
-  int64_t stride, start; /* of that block, and the number of its first element */
-  bool settled;          /* it is NaN, and nothing is better than the first of these */
+  int64_t seen;                 /* elements */
+  char value[8];                /* of the dtype, once something has been seen */
+  const char *block;            /* where it was found */
+  int64_t stride, start, count; /* of that block; start is the number of its first element */
+  bool settled;                 /* it is NaN, and nothing is better than the first of these */
 };
 
 static struct best start(enum shmx_reduction reduction, enum shmx_dtype dtype) {
@@ -81,6 +83,7 @@ static void look(struct best *best, const char *data, int64_t stride, int64_t co
     best->block = data;
     best->stride = stride;
     best->start = best->seen;
+    best->count = count;
     memcpy(best->value, value, sizeof value);
     best->settled = settled(best);
   }
@@ -97,7 +100,7 @@ static void look_at_row(struct best *best, const char *data, int64_t stride, int
 static int64_t position(const struct best *best) {
   _Alignas(8) char value[8];
   memcpy(value, best->value, sizeof value);
-  return best->start + finds[best->dtype](value, best->block, best->stride) + 1;
+  return best->start + finds[best->dtype](value, best->block, best->stride, best->count) + 1;
 }
 
 static void store(const struct shmx_view *out, char *to, int64_t found) {

@@ -200,6 +200,8 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_bulk_methods);
   add_functions(L, shmx_array_equal_methods);
   add_functions(L, shmx_array_map_methods);
+  add_functions(L, shmx_array_order_methods);
+  add_functions(L, shmx_array_select_methods);
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
   shmx_array_add_ops(L);

@@ -96,14 +96,14 @@ static struct shmx_array *find_out(lua_State *L, int arg) {
   return out;
 }
 
-static void check_out(lua_State *L, const struct shmx_view *out, const struct shmx_view *result) {
+static void check_out(lua_State *L, const struct shmx_view *out, const struct shmx_view *result, bool exact) {
   if (!shmx_view_same_shape(out, result)) {
     luaL_error(L, "bad out to '%s' (it has the shape %s, the result %s)", function_name(L),
                shmx_array_push_shape(L, out), shmx_array_push_shape(L, result));
   }
-  if (!shmx_dtype_may_hold(out->dtype, result->dtype)) {
-    luaL_error(L, "bad out to '%s' (%s cannot hold the result, which is %s)", function_name(L),
-               shmx_dtype_name(out->dtype), shmx_dtype_name(result->dtype));
+  if (exact ? out->dtype != result->dtype : !shmx_dtype_may_hold(out->dtype, result->dtype)) {
+    luaL_error(L, "bad out to '%s' (%s %s the result, which is %s)", function_name(L), shmx_dtype_name(out->dtype),
+               exact ? "is not the dtype of" : "cannot hold", shmx_dtype_name(result->dtype));
   }
 }
 
@@ -116,14 +116,43 @@ static void replace_by_copy(lua_State *L, int input) {
   lua_replace(L, input);
 }
 
-struct shmx_array *shmx_array_out(lua_State *L, int arg, const struct shmx_view *shape, int inputs) {
+struct shmx_array *shmx_array_out_as(lua_State *L, int arg, const struct shmx_view *shape, int inputs, unsigned flags) {
   struct shmx_array *out = find_out(L, arg);
   if (!out) return shmx_array_new(L, shape, 0);
-  check_out(L, &out->view, shape);
+  check_out(L, &out->view, shape, flags & SHMX_OUT_EXACT);
   for (int input = 1; input <= inputs; input++) {
     const struct shmx_array *array = shmx_array_test(L, input);
-    if (array && array->view.data && shmx_view_overlaps(&out->view, &array->view)) replace_by_copy(L, input);
+    if (!array || !array->view.data) continue;
+    bool spoilt = flags & SHMX_OUT_IN_PLACE ? shmx_view_conflicts(&out->view, &array->view)
+                                            : shmx_view_overlaps(&out->view, &array->view);
+    if (spoilt) replace_by_copy(L, input);
     if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", function_name(L));
   }
   return out;
+}
+
+struct shmx_array *shmx_array_out(lua_State *L, int arg, const struct shmx_view *shape, int inputs) {
+  return shmx_array_out_as(L, arg, shape, inputs, 0);
+}
+
+static bool overlaps_input(lua_State *L, const struct shmx_view *out, int inputs) {
+  for (int input = 1; input <= inputs; input++) {
+    const struct shmx_array *array = shmx_array_test(L, input);
+    if (array && array->view.data && shmx_view_overlaps(out, &array->view)) return true;
+  }
+  return false;
+}
+
+struct shmx_array *shmx_array_out_dense(lua_State *L, int arg, const struct shmx_view *shape, int inputs) {
+  struct shmx_array *out = shmx_array_out(L, arg, shape, 0);
+  const struct shmx_view *view = &out->view;
+  if (view->dtype == shape->dtype && shmx_view_is_contiguous(view) && !overlaps_input(L, view, inputs)) return out;
+  return shmx_array_new(L, shape, 0);
+}
+
+void shmx_array_deliver(lua_State *L, int top) {
+  if (lua_gettop(L) == top + 1) return;
+  struct shmx_array *out = shmx_array_check(L, top + 1);
+  shmx_kernel_copy(&out->view, &shmx_array_check(L, top + 2)->view);
+  lua_settop(L, top + 1);
 }

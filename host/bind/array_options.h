@@ -24,10 +24,24 @@ lua_Integer shmx_options_integer(lua_State *L, int arg, const char *name, lua_In
 lua_Number shmx_options_number(lua_State *L, int arg, const char *name, lua_Number otherwise);
 bool shmx_options_boolean(lua_State *L, int arg, const char *name);
 
+enum {
+  SHMX_OUT_EXACT = 1,   /* `out` must be of the result's dtype, not of one that can hold it */
+  SHMX_OUT_IN_PLACE = 2 /* it may be the very same elements as an input */
+};
+
 /* Pushes the array for a result of that dtype and shape: the one in option `out` of the options at `arg`, which must
  * suit, or a new one. Of the arrays at the stack indices 1 to `inputs` those that share bytes with it are replaced by
  * copies. */
 struct shmx_array *shmx_array_out(lua_State *L, int arg, const struct shmx_view *shape, int inputs);
+
+/* The same with SHMX_OUT_ flags. */
+struct shmx_array *shmx_array_out_as(lua_State *L, int arg, const struct shmx_view *shape, int inputs, unsigned flags);
+
+/* The same for what has to be written contiguously and in the result's dtype: if `out` is not like that, or overlaps an
+ * input, its place is taken by an array on top of it. `top` is lua_gettop() before the call; shmx_array_deliver then leaves
+ * `out` on the top, with the result. */
+struct shmx_array *shmx_array_out_dense(lua_State *L, int arg, const struct shmx_view *shape, int inputs);
+void shmx_array_deliver(lua_State *L, int top);
 
 /* Pushes a shape as people write it: {2, 3}. */
 const char *shmx_array_push_shape(lua_State *L, const struct shmx_view *view);

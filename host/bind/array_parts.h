@@ -83,6 +83,8 @@ extern const luaL_Reg shmx_array_index_methods[];     /* array_index.c: get, set
 extern const luaL_Reg shmx_array_bulk_methods[];      /* array_bulk.c: fill, copy, astype */
 extern const luaL_Reg shmx_array_equal_methods[];     /* array_equal.c: equal, allclose */
 extern const luaL_Reg shmx_array_map_methods[];       /* array_map.c: generate, map */
+extern const luaL_Reg shmx_array_order_methods[];     /* array_order.c: sort, argsort, cumsum, cumprod, diff */
+extern const luaL_Reg shmx_array_select_methods[];    /* array_select.c: take, put, nonzero */
 extern const luaL_Reg shmx_array_view_methods[];      /* array_view.c: view, reshape, transpose */
 extern const luaL_Reg shmx_array_text_methods[];      /* array_text.c: totable, tobytes */
 

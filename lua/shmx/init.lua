@@ -25,6 +25,12 @@ core.on_failure(failure.new)
 ---@field fill fun(self: shmx.Array, value: number|boolean): shmx.Array
 ---@field copy fun(self: shmx.Array, options?: shmx.Out): shmx.Array
 ---@field astype fun(self: shmx.Array, dtype: shmx.dtype, options?: shmx.Out): shmx.Array
+---@field sort fun(self: shmx.Array, axis?: integer|shmx.Sort, options?: shmx.Sort): shmx.Array
+---@field argsort fun(self: shmx.Array, axis?: integer|shmx.Sort, options?: shmx.Sort): shmx.Array
+---@field [shmx.Along] fun(self: shmx.Array, axis?: integer|shmx.Axis, options?: shmx.Axis): shmx.Array
+---@field take fun(self: shmx.Array, which: shmx.Array, axis?: integer|shmx.Axis, options?: shmx.Axis): shmx.Array
+---@field put fun(self: shmx.Array, which: shmx.Array, values: shmx.Operand): shmx.Array  positions or a mask
+---@field nonzero fun(self: shmx.Array): shmx.Array, ...                    for each dimension the indices
 ---@field [shmx.Reduction] fun(self: shmx.Array, axis?: integer|shmx.Reduce, options?: shmx.Reduce): shmx.Operand
 ---@field view fun(self: shmx.Array, ...: integer|integer[]|nil): shmx.Array  {first, last, step} for each dimension
 ---@field reshape fun(self: shmx.Array, ...: integer): shmx.Array
@@ -42,6 +48,14 @@ core.on_failure(failure.new)
 ---@field allclose fun(self: shmx.Array, other: shmx.Array|number, options?: shmx.Tolerance): boolean
 
 ---@alias shmx.Reduction "sum"|"prod"|"min"|"max"|"any"|"all"|"mean"|"var"|"std"|"argmin"|"argmax"
+
+---@alias shmx.Along "cumsum"|"cumprod"|"diff"
+
+---@class shmx.Axis: shmx.Out
+---@field axis integer?
+
+---@class shmx.Sort: shmx.Axis
+---@field descending boolean?
 
 ---@class shmx.Reduce: shmx.Out
 ---@field axis integer?      which goes; all of them if there is none

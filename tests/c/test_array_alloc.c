@@ -117,6 +117,11 @@ static const char *const scripts[] = {
     "= a[1]})",
     "local a = shmx.array('f32', {3, 4}) return a:sum(1, {out = shmx.array('i8', 4)})",
     "return shmx.array('f32', {3, 4}):max(1, {of = 5})",
+    "local a = shmx.range('f64', 1, 99) return a:sort(), a:argsort{descending = true}, a:cumsum{out = a}, a:diff()",
+    "local a = shmx.array('i8', {3, 4}) return a:transpose():cumprod(), a:sort(1, {out = a}), a:diff(1, {out = a[1]})",
+    "local a, p = shmx.array('i8', {3, 4}), shmx.from{1, 2} return a:take(p), a:take(p, -1), a:take(a:ge(0)), "
+    "a:transpose():take(p, {out = shmx.array('f32', 2)}), a:nonzero()",
+    "local a = shmx.range('i64', 1, 9) a:put(a, a:view{9, 1, -1}) a:put(a:gt(5), 1) return a:take(shmx.from{10})",
     "local a = shmx.range('i16', 1, 9) return a + 1, -a, a:add(a:view({9, 1, -1}), {out = a}), a / a",
     "local a, b = shmx.range('f64', 1, 700), shmx.array('f32', {3, 1}) return a:lt(b), shmx.elementwise.where(true, a, "
     "b)",
@@ -242,7 +247,9 @@ static void test_finalizers_that_close_what_is_read(void) {
       "  function() return a:view({1, 2}) end, function() return a:reshape(400) end, function() return a.shape end,\n"
       "  function() return a.strides end, function() return a.segment end, function() return a + 1 end,\n"
       "  function() return a:mul(a:view(1), {out = a}) end, function() return a:sum(1) end,\n"
-      "  function() return a:max(1, {out = a[1]}) end}\n"
+      "  function() return a:max(1, {out = a[1]}) end, function() return a:sort(1) end,\n"
+      "  function() return a:cumsum() end, function() return a:take(a, {out = a}) end,\n"
+      "  function() return a:put(a:eq(0), 1) end, function() return a:nonzero() end}\n"
       "local closed = 0\n"
       "for round = 1, 300 do\n"
       "  for _, read in ipairs(reads) do\n"

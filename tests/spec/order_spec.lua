@@ -1,0 +1,145 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Sorting, running sums, and choosing elements by position and mask: the examples of the manual, and what wrong use
+-- gets. tests/numpy compares values.
+local shmx = require "shmx"
+
+local nan = 0 / 0
+
+-- Checks that f(...) raises a message that contains `text`.
+local function refuses(text, f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok, "no error, expected: " .. text)
+  assert.is_truthy(tostring(message):find(text, 1, true), ("%s\nexpected: %s"):format(message, text))
+end
+
+describe("sort and argsort", function()
+  it("sort the last axis or another one, up or down", function()
+    local a = shmx.from { { 3, 1, 2 }, { 6, 5, 7 } }
+    assert.same({ { 1, 2, 3 }, { 5, 6, 7 } }, a:sort():totable())
+    assert.same({ { 3, 2, 1 }, { 7, 6, 5 } }, a:sort { descending = true }:totable())
+    assert.same({ { 2, 3, 1 }, { 2, 1, 3 } }, a:argsort():totable())
+    assert.same({ { 1, 1, 1 }, { 2, 2, 2 } }, a:argsort(1):totable())
+    assert.same({ { 3, 1, 2 }, { 6, 5, 7 } }, a:totable())
+    assert.equal(a, a:sort { out = a, axis = -1 })
+    assert.same({ { 1, 2, 3 }, { 5, 6, 7 } }, a:totable())
+  end)
+
+  it("keep the order of equal elements, and put NaN last", function()
+    assert.same({ 2, 4, 1, 3 }, shmx.from({ 5, 1, 5, 1 }):argsort():totable())
+    assert.same({ 1, 3, 2, 4 }, shmx.from({ 5, 1, 5, 1 }):argsort({ descending = true }):totable())
+    local sorted = shmx.from({ nan, 2.0, -nan, 1.0 }):sort()
+    assert.same({ 1.0, 2.0 }, sorted:view({ 1, 2 }):totable())
+    assert.is_true(sorted[3] ~= sorted[3] and sorted[4] ~= sorted[4])
+  end)
+
+  it("refuse an output of another dtype or shape", function()
+    local a = shmx.array("i32", 3)
+    refuses("bad out to 'sort' (f64 is not the dtype of the result, which is i32)", a.sort, a,
+      { out = shmx.array("f64", 3) })
+    refuses("bad out to 'argsort' (i32 is not the dtype of the result, which is i64)", a.argsort, a, { out = a })
+    refuses("bad out to 'sort' (it has the shape {2}, the result {3})", a.sort, a, { out = shmx.array("i32", 2) })
+    refuses("bad argument #2 to 'sort' (axis 2 is out of range for an array of 1 dimension)", a.sort, a, 2)
+    refuses("unknown option \"reverse\"; the options are axis, descending, out", a.sort, a, { reverse = true })
+  end)
+end)
+
+describe("cumsum, cumprod and diff", function()
+  it("go along an axis, or through all elements", function()
+    local a = shmx.from { { 1, 2 }, { 3, 4 } }
+    assert.same({ 1, 3, 6, 10 }, a:cumsum():totable())
+    assert.same({ { 1, 2 }, { 4, 6 } }, a:cumsum(1):totable())
+    assert.same({ { 1, 2 }, { 3, 12 } }, a:cumprod(2):totable())
+    assert.same({ { 1 }, { 1 } }, a:diff():totable())
+    assert.same({ { 2, 2 } }, a:diff(1):totable())
+    assert.same({ true, false }, shmx.from({ true, false, false }):diff():totable())
+    assert.same({ 255, 1 }, shmx.from({ 1, 0, 1 }, "u8"):diff():totable())
+    assert.same({}, shmx.array("f64", 1):diff():totable())
+    assert.equal("u64", shmx.array("u8", 1):cumsum().dtype)
+    assert.equal("f32", shmx.array("f32", 1):cumsum().dtype)
+  end)
+
+  it("write into arrays that exist", function()
+    local a = shmx.range("i64", 1, 4)
+    assert.equal(a, a:cumsum { out = a })
+    assert.same({ 1, 3, 6, 10 }, a:totable())
+    a:diff { out = a:view({ 2, 4 }) }
+    assert.same({ 1, 2, 3, 4 }, a:totable())
+    refuses("bad out to 'cumsum' (i32 cannot hold the result, which is f64)", function()
+      shmx.array("f64", 2):cumsum { out = shmx.array("i32", 2) }
+    end)
+  end)
+end)
+
+describe("take", function()
+  it("chooses by position, along an axis or of all elements", function()
+    local a = shmx.from { { 10, 20, 30 }, { 40, 50, 60 } }
+    assert.same({ 20, 60, 60 }, a:take(shmx.from { 2, -1, 6 }):totable())
+    assert.same({ { 10, 40 } }, a:take(shmx.from { { 1, 4 } }):totable())
+    assert.same({ { 30, 10 }, { 60, 40 } }, a:take(shmx.from { 3, 1 }, 2):totable())
+    assert.same({ { 40, 50, 60 }, { 40, 50, 60 } }, a:take(shmx.from { 2, 2 }, 1):totable())
+    assert.same({ 3, 1 }, shmx.range("i64", 1, 9):view({ 1, 9, 2 }):take(shmx.from { 2, 1 }):totable())
+    local out = shmx.array("f64", 2)
+    assert.equal(out, a:take(shmx.from { 1, 2 }, { out = out }))
+    assert.same({ 10.0, 20.0 }, out:totable())
+  end)
+
+  it("chooses by a mask of the same shape, or of one axis", function()
+    local a = shmx.from { { 1, 2, 3 }, { 4, 5, 6 } }
+    assert.same({ 4, 5, 6 }, a:take(a:gt(3)):totable())
+    assert.same({ { 1, 3 }, { 4, 6 } }, a:take(shmx.from { true, false, true }, 2):totable())
+    assert.same({}, a:take(a:gt(9)):totable())
+  end)
+
+  it("refuses positions and masks that do not fit, and writes nothing", function()
+    local a, out = shmx.range("i64", 1, 3), shmx.array("i64", 2)
+    refuses("bad argument #2 to 'take' (position 4, which is number 2, is out of range for 3 elements)", a.take, a,
+      shmx.from { 1, 4 }, { out = out })
+    assert.same({ 0, 0 }, out:totable())
+    refuses("position 0, which is number 1, is out of range", a.take, a, shmx.from { 0 })
+    refuses("position -4, which is number 1, is out of range", a.take, a, shmx.from { -4 })
+    refuses("positions are integers, not f64", a.take, a, shmx.from { 1.0 })
+    refuses("an array of positions or a mask is expected, got table", a.take, a, { 1 })
+    refuses("the mask has the shape {2}, the array {3}", a.take, a, shmx.array("bool", 2))
+    refuses("the mask has the shape {2}, axis 1 has 3 elements", a.take, a, shmx.array("bool", 2), 1)
+    refuses("the result of {1, 1, 1, 1, 1} by {1, 1, 1, 1, 1} is more than there can be",
+      function() shmx.array("u8", { 1, 1, 1, 1, 1 }):take(shmx.full("i8", { 1, 1, 1, 1, 1 }, 1), 1) end)
+  end)
+end)
+
+describe("put", function()
+  it("writes a number or values to positions, or where a mask is true", function()
+    local a = shmx.array("i64", { 2, 2 })
+    assert.equal(a, a:put(shmx.from { 1, -1 }, 7))
+    a:put(shmx.from { 2, 3 }, shmx.from { 5, 6 })
+    assert.same({ { 7, 5 }, { 6, 7 } }, a:totable())
+    a:put(a:eq(7), shmx.from { 1, 2 })
+    a:put(a:gt(4), 0)
+    assert.same({ { 1, 0 }, { 0, 2 } }, a:totable())
+    local v = shmx.range("i64", 1, 3)
+    v:put(v, v:view({ 3, 1, -1 }))
+    assert.same({ 3, 2, 1 }, v:totable())
+  end)
+
+  it("refuses what does not fit, and writes nothing", function()
+    local a = shmx.array("u8", 3)
+    refuses("bad argument #2 to 'put' (position 4, which is number 2, is out of range for 3 elements)", a.put, a,
+      shmx.from { 1, 4 }, 9)
+    refuses("bad argument #3 to 'put' (256 is not between 0 and 255)", a.put, a, shmx.from { 1 }, 256)
+    refuses("bad argument #3 to 'put' (there are 2 values for 3 elements)", a.put, a, shmx.from { 1, 2, 3 },
+      shmx.from({ 1, 2 }, "u8"))
+    refuses("bad argument #3 to 'put' (u8 cannot hold the values, which are f64)", a.put, a, shmx.from { 1 },
+      shmx.from { 1.5 })
+    refuses("the mask has the shape {2}, the array {3}", a.put, a, shmx.array("bool", 2), 1)
+    assert.same({ 0, 0, 0 }, a:totable())
+  end)
+end)
+
+describe("nonzero", function()
+  it("gives the indices for each dimension", function()
+    local rows, columns = shmx.from({ { 0, 1, 2 }, { 3, 0, 0 } }):nonzero()
+    assert.same({ { 1, 1, 2 }, { 2, 3, 1 } }, { rows:totable(), columns:totable() })
+    assert.same({ 2 }, shmx.from({ false, true }):nonzero():totable())
+    assert.equal(0, #shmx.array("f64", 5):nonzero())
+  end)
+end)
