@@ -5,8 +5,7 @@
  * The elements that go into one result are a *line*. Lines are folded one by one where their own elements lie closer
  * together than the lines do, and otherwise side by side, some hundreds at a time, in the order of memory.
  *
- * A float sum of one line adds blocks, and the blocks' sums like a binary counter: two sums of one block make a sum of
- * two, two of these a sum of four, and so on. Lines side by side are added in halves, down to a block.
+ * A float sum of one line adds blocks in a pile (array/pile.h). Lines side by side are added in halves, down to a block.
  */
 #include "array/reduce.h"
 
@@ -18,6 +17,7 @@
 #include "array/cast.h"
 #include "array/fold.h"
 #include "array/loop.h"
+#include "array/pile.h"
 
 enum { TILE = 2048, SHORT_LINE = 16 };
 
@@ -37,26 +37,6 @@ union accumulators {
   double number[TILE];
   char bytes[TILE * SHMX_FOLD_MAX_SIZE];
 };
-
-/* The sum of a line, block by block. */
-struct pile {
-  uint64_t blocks;  /* that have been added to parts */
-  double parts[64]; /* part k is the sum of 2^k blocks, and counts if bit k of `blocks` is set */
-};
-
-static void pile_add(struct pile *pile, double value) {
-  int k = 0;
-  for (uint64_t n = pile->blocks++; n & 1; n >>= 1) value += pile->parts[k++];
-  pile->parts[k] = value;
-}
-
-static double pile_total(const struct pile *pile) {
-  double value = 0;
-  for (int k = 0; pile->blocks >> k != 0; k++) {
-    if (pile->blocks >> k & 1) value += pile->parts[k];
-  }
-  return value;
-}
 
 enum shmx_dtype shmx_fold_dtype(enum shmx_fold fold, enum shmx_dtype dtype) {
   switch (fold) {
@@ -133,10 +113,11 @@ static double add_block(const struct folding *f, const char *data, int64_t strid
   return sum;
 }
 
-static void add_blocks(const struct folding *f, struct pile *pile, const char *data, int64_t stride, int64_t count) {
+static void add_blocks(const struct folding *f, struct shmx_pile *pile, const char *data, int64_t stride,
+                       int64_t count) {
   for (int64_t i = 0; i < count; i += SHMX_FOLD_BLOCK) {
     int64_t n = count - i < SHMX_FOLD_BLOCK ? count - i : SHMX_FOLD_BLOCK;
-    pile_add(pile, add_block(f, data + i * stride, stride, n));
+    shmx_pile_add(pile, add_block(f, data + i * stride, stride, n));
   }
 }
 
@@ -145,10 +126,10 @@ static void fold_line(const struct folding *f, char *accumulator, const char *da
     f->row(accumulator, data, stride, count);
     return;
   }
-  struct pile pile;
+  struct shmx_pile pile;
   pile.blocks = 0;
   add_blocks(f, &pile, data, stride, count);
-  double sum = pile_total(&pile);
+  double sum = shmx_pile_total(&pile);
   memcpy(accumulator, &sum, sizeof sum);
 }
 
@@ -249,7 +230,7 @@ static void reduce_axis(const struct folding *f) {
 static void fold_view(const struct folding *f, union accumulators *acc) {
   const struct shmx_view *in = &f->call->in;
   struct shmx_loop loop;
-  struct pile pile;
+  struct shmx_pile pile;
   pile.blocks = 0;
   clear(f, acc->bytes, in->data, 0, 1);
   if (!shmx_loop_start(&loop, in, NULL)) return;
@@ -257,7 +238,7 @@ static void fold_view(const struct folding *f, union accumulators *acc) {
     if (f->adds_floats) add_blocks(f, &pile, loop.data[0], loop.stride[0], loop.count);
     if (!f->adds_floats) f->row(acc->bytes, loop.data[0], loop.stride[0], loop.count);
   } while (shmx_loop_next(&loop));
-  if (f->adds_floats) acc->number[0] = pile_total(&pile);
+  if (f->adds_floats) acc->number[0] = shmx_pile_total(&pile);
 }
 
 static void reduce_all(const struct folding *f) {

@@ -201,6 +201,9 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_equal_methods);
   add_functions(L, shmx_array_map_methods);
   add_functions(L, shmx_array_order_methods);
+  add_functions(L, shmx_array_combine_methods);
+  add_functions(L, shmx_array_product_methods);
+  add_functions(L, shmx_array_random_methods);
   add_functions(L, shmx_array_select_methods);
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
@@ -228,6 +231,7 @@ void shmx_array_open(lua_State *L) {
   shmx_array_open_segment(L);
   add_functions(L, shmx_array_constructors);
   add_functions(L, shmx_array_from_constructors);
+  add_functions(L, shmx_array_combine_constructors);
   lua_newtable(L);
   shmx_array_add_ops(L);
   lua_setfield(L, -2, "elementwise");

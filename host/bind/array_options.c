@@ -107,13 +107,14 @@ static void check_out(lua_State *L, const struct shmx_view *out, const struct sh
   }
 }
 
-/* Puts a copy in place of the array at stack index `input`. */
-static void replace_by_copy(lua_State *L, int input) {
-  struct shmx_view dense, view = shmx_array_check(L, input)->view;
-  shmx_view_init(&dense, view.dtype, view.ndim, view.shape);
+void shmx_array_replace_by_copy(lua_State *L, int index, enum shmx_dtype dtype) {
+  struct shmx_view dense, view = shmx_array_check(L, index)->view;
+  if (shmx_view_init(&dense, dtype, view.ndim, view.shape) != 0) {
+    luaL_error(L, "that many elements of %d bytes are more than there can be", (int)shmx_dtype_size(dtype));
+  }
   struct shmx_array *copy = shmx_array_new(L, &dense, 0);
-  shmx_kernel_copy(&copy->view, &shmx_array_check(L, input)->view);
-  lua_replace(L, input);
+  shmx_kernel_copy(&copy->view, &shmx_array_check(L, index)->view);
+  lua_replace(L, index);
 }
 
 struct shmx_array *shmx_array_out_as(lua_State *L, int arg, const struct shmx_view *shape, int inputs, unsigned flags) {
@@ -125,7 +126,7 @@ struct shmx_array *shmx_array_out_as(lua_State *L, int arg, const struct shmx_vi
     if (!array || !array->view.data) continue;
     bool spoilt = flags & SHMX_OUT_IN_PLACE ? shmx_view_conflicts(&out->view, &array->view)
                                             : shmx_view_overlaps(&out->view, &array->view);
-    if (spoilt) replace_by_copy(L, input);
+    if (spoilt) shmx_array_replace_by_copy(L, input, array->view.dtype);
     if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", function_name(L));
   }
   return out;

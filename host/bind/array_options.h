@@ -29,6 +29,9 @@ enum {
   SHMX_OUT_IN_PLACE = 2 /* it may be the very same elements as an input */
 };
 
+/* Puts a contiguous copy, of that dtype, in place of the array at stack index `index`. */
+void shmx_array_replace_by_copy(lua_State *L, int index, enum shmx_dtype dtype);
+
 /* Pushes the array for a result of that dtype and shape: the one in option `out` of the options at `arg`, which must
  * suit, or a new one. Of the arrays at the stack indices 1 to `inputs` those that share bytes with it are replaced by
  * copies. */

@@ -77,16 +77,20 @@ void shmx_array_add_reductions(lua_State *L);
 void shmx_array_open_segment(lua_State *L);
 void shmx_array_push_segment(lua_State *L, const struct shmx_segment *segment);
 
-extern const luaL_Reg shmx_array_constructors[];      /* array_make.c */
-extern const luaL_Reg shmx_array_from_constructors[]; /* array_from.c */
-extern const luaL_Reg shmx_array_index_methods[];     /* array_index.c: get, set */
-extern const luaL_Reg shmx_array_bulk_methods[];      /* array_bulk.c: fill, copy, astype */
-extern const luaL_Reg shmx_array_equal_methods[];     /* array_equal.c: equal, allclose */
-extern const luaL_Reg shmx_array_map_methods[];       /* array_map.c: generate, map */
-extern const luaL_Reg shmx_array_order_methods[];     /* array_order.c: sort, argsort, cumsum, cumprod, diff */
-extern const luaL_Reg shmx_array_select_methods[];    /* array_select.c: take, put, nonzero */
-extern const luaL_Reg shmx_array_view_methods[];      /* array_view.c: view, reshape, transpose */
-extern const luaL_Reg shmx_array_text_methods[];      /* array_text.c: totable, tobytes */
+extern const luaL_Reg shmx_array_constructors[];         /* array_make.c */
+extern const luaL_Reg shmx_array_from_constructors[];    /* array_from.c */
+extern const luaL_Reg shmx_array_index_methods[];        /* array_index.c: get, set */
+extern const luaL_Reg shmx_array_bulk_methods[];         /* array_bulk.c: fill, copy, astype */
+extern const luaL_Reg shmx_array_equal_methods[];        /* array_equal.c: equal, allclose */
+extern const luaL_Reg shmx_array_map_methods[];          /* array_map.c: generate, map */
+extern const luaL_Reg shmx_array_order_methods[];        /* array_order.c: sort, argsort, cumsum, cumprod, diff */
+extern const luaL_Reg shmx_array_select_methods[];       /* array_select.c: take, put, nonzero */
+extern const luaL_Reg shmx_array_view_methods[];         /* array_view.c: view, reshape, transpose */
+extern const luaL_Reg shmx_array_text_methods[];         /* array_text.c: totable, tobytes */
+extern const luaL_Reg shmx_array_combine_constructors[]; /* array_combine.c: concat, stack */
+extern const luaL_Reg shmx_array_combine_methods[];      /* and split, tile */
+extern const luaL_Reg shmx_array_product_methods[];      /* array_product.c: dot, matmul */
+extern const luaL_Reg shmx_array_random_methods[];       /* array_random.c: uniform, normal, integers */
 
 /* Metamethods; __index and __newindex have the table of methods as their first upvalue instead of a name. */
 int shmx_array_index(lua_State *L);

@@ -42,16 +42,6 @@ static void check_mask_shape(lua_State *L, const struct shmx_view *mask, const s
                           shmx_array_push_shape(L, view));
 }
 
-/* Puts a contiguous copy at stack index 1, unless what is there will do. */
-static void make_dense(lua_State *L) {
-  struct shmx_view dense, view = shmx_array_check(L, 1)->view;
-  if (shmx_view_is_contiguous(&view)) return;
-  shmx_view_init(&dense, view.dtype, view.ndim, view.shape);
-  struct shmx_array *copy = shmx_array_new(L, &dense, 0);
-  shmx_kernel_copy(&copy->view, &shmx_array_check(L, 1)->view);
-  lua_replace(L, 1);
-}
-
 /* The shape of `in` with `axis` replaced by the shape of the positions; without an axis, that shape alone. */
 static void taken_shape(lua_State *L, const struct shmx_view *in, int axis, const struct shmx_view *positions,
                         struct shmx_view *dense) {
@@ -82,8 +72,10 @@ static struct shmx_take describe_take(const struct shmx_view *in, int axis, cons
 
 static int take_positions(lua_State *L, int axis) {
   struct shmx_view dense;
-  if (shmx_array_check(L, 1)->view.ndim > 1) make_dense(L);
-  struct shmx_view in = shmx_array_check(L, 1)->view, positions = check_choice(L);
+  struct shmx_view in = shmx_array_check(L, 1)->view;
+  if (in.ndim > 1 && !shmx_view_is_contiguous(&in)) shmx_array_replace_by_copy(L, 1, in.dtype);
+  in = shmx_array_check(L, 1)->view;
+  struct shmx_view positions = check_choice(L);
   check_positions(L, &positions, axis < 0 ? shmx_view_count(&in) : in.shape[axis]);
   taken_shape(L, &in, axis, &positions, &dense);
   int top = lua_gettop(L);
@@ -170,13 +162,10 @@ static struct shmx_view check_values(lua_State *L, const struct shmx_view *targe
 
 /* Puts a copy in place of an argument that shares bytes with the array. */
 static void separate(lua_State *L, int arg) {
-  struct shmx_array *array = shmx_array_test(L, arg);
-  struct shmx_view dense, target = shmx_array_check(L, 1)->view;
-  if (!array || !shmx_view_overlaps(&target, &shmx_array_check(L, arg)->view)) return;
-  shmx_view_init(&dense, array->view.dtype, array->view.ndim, array->view.shape);
-  struct shmx_array *copy = shmx_array_new(L, &dense, 0);
-  shmx_kernel_copy(&copy->view, &shmx_array_check(L, arg)->view);
-  lua_replace(L, arg);
+  struct shmx_view target = shmx_array_check(L, 1)->view;
+  if (!shmx_array_test(L, arg)) return;
+  struct shmx_view view = shmx_array_check(L, arg)->view;
+  if (shmx_view_overlaps(&target, &view)) shmx_array_replace_by_copy(L, arg, view.dtype);
 }
 
 /* a:put(positions | mask, values): positions count all elements in index order. Returns the array. */

@@ -30,6 +30,13 @@ core.on_failure(failure.new)
 ---@field [shmx.Along] fun(self: shmx.Array, axis?: integer|shmx.Axis, options?: shmx.Axis): shmx.Array
 ---@field take fun(self: shmx.Array, which: shmx.Array, axis?: integer|shmx.Axis, options?: shmx.Axis): shmx.Array
 ---@field put fun(self: shmx.Array, which: shmx.Array, values: shmx.Operand): shmx.Array  positions or a mask
+---@field matmul fun(self: shmx.Array, other: shmx.Array, options?: shmx.Out): shmx.Operand
+---@field dot fun(self: shmx.Array, other: shmx.Array, options?: shmx.Out): shmx.Operand
+---@field split fun(self: shmx.Array, parts: integer|integer[], axis?: integer): shmx.Array[]  views
+---@field tile fun(self: shmx.Array, ...: integer): shmx.Array
+---@field uniform fun(self: shmx.Array, low?: number, high?: number, options?: shmx.Seed): shmx.Array
+---@field normal fun(self: shmx.Array, mean?: number, deviation?: number, options?: shmx.Seed): shmx.Array
+---@field integers fun(self: shmx.Array, low: integer, high: integer, options?: shmx.Seed): shmx.Array  both included
 ---@field nonzero fun(self: shmx.Array): shmx.Array, ...                    for each dimension the indices
 ---@field [shmx.Reduction] fun(self: shmx.Array, axis?: integer|shmx.Reduce, options?: shmx.Reduce): shmx.Operand
 ---@field view fun(self: shmx.Array, ...: integer|integer[]|nil): shmx.Array  {first, last, step} for each dimension
@@ -50,6 +57,10 @@ core.on_failure(failure.new)
 ---@alias shmx.Reduction "sum"|"prod"|"min"|"max"|"any"|"all"|"mean"|"var"|"std"|"argmin"|"argmax"
 
 ---@alias shmx.Along "cumsum"|"cumprod"|"diff"
+
+---@class shmx.Seed
+---@field seed integer?   of the random numbers; drawn from math.random otherwise
+---@field first integer?  the number of the array's first element in them; 1 otherwise
 
 ---@class shmx.Axis: shmx.Out
 ---@field axis integer?
@@ -100,6 +111,8 @@ core.on_failure(failure.new)
 ---@field range fun(dtype: shmx.dtype, first: number, last: number, step?: number): shmx.Array  last included
 ---@field linspace fun(dtype: shmx.dtype, first: number, last: number, count: integer): shmx.Array  both included
 ---@field frombytes fun(bytes: string, dtype: shmx.dtype, shape?: integer|integer[]): shmx.Array
+---@field concat fun(list: shmx.Array[], axis?: integer|shmx.Axis, options?: shmx.Axis): shmx.Array
+---@field stack fun(list: shmx.Array[], axis?: integer|shmx.Axis, options?: shmx.Axis): shmx.Array
 ---@field from fun(values: table|string, dtype?: shmx.dtype): shmx.Array
 ---@field [shmx.Unary] fun(a: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field [shmx.Binary] fun(a: shmx.Operand, b: shmx.Operand, options?: shmx.Out): shmx.Operand
@@ -119,7 +132,8 @@ core.on_failure(failure.new)
 local shmx = { version = core.version }
 
 for _, name in ipairs {
-  "array", "empty", "full", "range", "linspace", "from", "frombytes", "task", "wait", "first", "clock", "pid", "cpus",
+  "array", "empty", "full", "range", "linspace", "from", "frombytes", "concat", "stack",
+  "task", "wait", "first", "clock", "pid", "cpus",
 } do
   shmx[name] = core[name]
 end

@@ -119,6 +119,12 @@ static const char *const scripts[] = {
     "return shmx.array('f32', {3, 4}):max(1, {of = 5})",
     "local a = shmx.range('f64', 1, 99) return a:sort(), a:argsort{descending = true}, a:cumsum{out = a}, a:diff()",
     "local a = shmx.array('i8', {3, 4}) return a:transpose():cumprod(), a:sort(1, {out = a}), a:diff(1, {out = a[1]})",
+    "local a = shmx.full('i8', {3, 3}, 2) return a:matmul(a), a:matmul(a, {out = a}), a[1]:dot(a:astype('f64')), "
+    "a[1]:dot(a[2]), a:reshape(9):matmul(a)",
+    "local a = shmx.array('i8', {3, 4}) return shmx.concat({a, a:astype('f32')}, {out = shmx.array('f64', {6, 4})}), "
+    "shmx.stack({a, a}, -1), a:split(2), a:split({2}, 2), a:tile(2, 1)",
+    "local a = shmx.array('f32', {3, 4}) return a:uniform(), a:normal{seed = 1}, a:integers(1, 6), shmx.concat{a, "
+    "a[1]}",
     "local a, p = shmx.array('i8', {3, 4}), shmx.from{1, 2} return a:take(p), a:take(p, -1), a:take(a:ge(0)), "
     "a:transpose():take(p, {out = shmx.array('f32', 2)}), a:nonzero()",
     "local a = shmx.range('i64', 1, 9) a:put(a, a:view{9, 1, -1}) a:put(a:gt(5), 1) return a:take(shmx.from{10})",
@@ -249,6 +255,8 @@ static void test_finalizers_that_close_what_is_read(void) {
       "  function() return a:mul(a:view(1), {out = a}) end, function() return a:sum(1) end,\n"
       "  function() return a:max(1, {out = a[1]}) end, function() return a:sort(1) end,\n"
       "  function() return a:cumsum() end, function() return a:take(a, {out = a}) end,\n"
+      "  function() return a:matmul(a, {out = a}) end, function() return shmx.concat{a, a} end,\n"
+      "  function() return a:split(3) end, function() return a:tile(2) end,\n"
       "  function() return a:put(a:eq(0), 1) end, function() return a:nonzero() end}\n"
       "local closed = 0\n"
       "for round = 1, 300 do\n"

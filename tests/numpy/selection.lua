@@ -2,6 +2,7 @@
 -- Choosing elements by position and mask, and putting arrays together, for session.lua.
 
 local draw = require "draw"
+local shmx = require "shmx"
 
 -- An array with elements in each dimension.
 local function some(dtype, wild, ndim)
@@ -22,6 +23,25 @@ local function mask_of(a) return draw.array("bool", a.shape) end
 -- Positions as NumPy counts them.
 local zero_based = "np.where(%s > 0, %s.astype('q') - 1, %s)"
 local p = zero_based:gsub("%%s", "b")
+
+-- Three arrays that differ along one axis, which is added to them as `axis`, and in their dtype.
+local function alike(dtype, wild)
+  local shape, arrays = draw.shape(draw.of { 1, 2, 3 }), {}
+  local axis = math.random(#shape)
+  for i = 1, 3 do
+    shape[axis] = draw.size()
+    arrays[i] = draw.array(draw.once_in(4) and draw.of(draw.all) or dtype, shape, wild and dtype ~= "bool")
+  end
+  return arrays
+end
+
+-- The axis along which three arrays differ, or any.
+local function axis_of(a, b, c)
+  for d = 1, a.ndim do
+    if a.shape[d] ~= b.shape[d] or a.shape[d] ~= c.shape[d] then return { axis = d } end
+  end
+  return { axis = draw.axis(a) }
+end
 
 local operations = {
   {
@@ -108,6 +128,43 @@ local operations = {
       return { a, mask_of(a) }
     end,
     shmx = function(given, a, mask) return a:put(mask, given.value) end,
+  },
+  {
+    name = "concat", arrays = alike, wild = false, given = axis_of, times = 2,
+    numpy = "np.concatenate([a, b, c], axis0(axis))",
+    shmx = function(given, ...) return shmx.concat({ ... }, given.axis) end,
+  },
+  {
+    name = "stack", numpy = "np.stack([a, b], axis0(axis))",
+    arrays = function(dtype, wild)
+      local shape = draw.shape()
+      return { draw.array(dtype, shape, wild), draw.array(dtype, shape, wild) }
+    end,
+    given = function(a) return { axis = draw.of { math.random(a.ndim + 1), -math.random(a.ndim + 1) } } end,
+    shmx = function(given, a, b) return shmx.stack({ a, b }, given.axis) end,
+  },
+  {
+    name = "split", numpy = "tuple(np.array_split(a, parts, axis0(axis)))",
+    given = function(a) return { axis = draw.axis(a), parts = math.random(5) } end,
+    shmx = function(given, a) return table.unpack(a:split(given.parts, given.axis)) end,
+  },
+  {
+    name = "split at positions", numpy = "tuple(np.split(a, [i - 1 for i in positions]))",
+    given = function(a)
+      local list = { math.random(#a + 1), math.random(#a + 1) }
+      table.sort(list)
+      return { positions = list }
+    end,
+    shmx = function(given, a) return table.unpack(a:split(given.positions)) end,
+  },
+  {
+    name = "tile", numpy = "np.tile(a, repeats)",
+    given = function()
+      local repeats = {}
+      for i = 1, math.random(4) do repeats[i] = math.random(0, 3) end
+      return { repeats = repeats }
+    end,
+    shmx = function(given, a) return a:tile(table.unpack(given.repeats)) end,
   },
   {
     name = "nonzero", numpy = "tuple(i + 1 for i in a.nonzero())",

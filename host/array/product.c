@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernels of array/product.h. Compiled once for each level. */
+#include "array/product.h"
+
+#include <string.h>
+
+#include "array/kernel_file.h"
+
+/* The widest vectors of this level, as far as the compiler tells. */
+#if defined(__AVX512F__)
+enum { WIDTH = 64 };
+#elif defined(__AVX__)
+enum { WIDTH = 32 };
+#else
+enum { WIDTH = 16 };
+#endif
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
+
+#define INTEGER_DOT(tag, type)                                                                                         \
+  static void dot_##tag(void *result, const void *a, const void *b, int64_t count) {                                   \
+    const type *x = a, *y = b;                                                                                         \
+    uint64_t sum = 0;                                                                                                  \
+    for (int64_t i = 0; i < count; i++) sum += (uint64_t)x[i] * (uint64_t)y[i];                                        \
+    *(uint64_t *)result = sum;                                                                                         \
+  }
+INTEGER_DOT(i32, int32_t)
+INTEGER_DOT(u32, uint32_t)
+INTEGER_DOT(u64, uint64_t)
+
+enum { LANES = 8, STEP = 4 * LANES };
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+
+static inline double add_lanes(lanes v) { return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])); }
+
+#define FLOAT_DOT(tag, type)                                                                                           \
+  typedef type lanes_of_##tag __attribute__((vector_size(LANES * sizeof(type))));                                      \
+  static void dot_##tag(void *result, const void *a, const void *b, int64_t count) {                                   \
+    const type *x = a, *y = b;                                                                                         \
+    lanes sums[4] = {{0}};                                                                                             \
+    lanes_of_##tag u, v;                                                                                               \
+    double rest = 0;                                                                                                   \
+    int64_t i = 0;                                                                                                     \
+    for (; i + STEP <= count; i += STEP) {                                                                             \
+      for (int k = 0; k < 4; k++) {                                                                                    \
+        memcpy(&u, x + i + k * LANES, sizeof u), memcpy(&v, y + i + k * LANES, sizeof v);                              \
+        sums[k] += __builtin_convertvector(u, lanes) * __builtin_convertvector(v, lanes);                              \
+      }                                                                                                                \
+    }                                                                                                                  \
+    for (; i < count; i++) rest += (double)x[i] * (double)y[i];                                                        \
+    *(double *)result = add_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;                                   \
+  }
+FLOAT_DOT(f32, float)
+FLOAT_DOT(f64, double)
+
+/* A tile goes through registers in parts of two vectors. */
+#define TILE(tag, type)                                                                                                \
+  typedef type vector_of_##tag __attribute__((vector_size(WIDTH)));                                                    \
+  static void tile_##tag(void *out, const void *columns, const void *rows, int64_t depth) {                            \
+    enum { COLUMNS = SHMX_TILE_BYTES / sizeof(type), PART = 2 * WIDTH / sizeof(type) };                                \
+    for (int part = 0; part < (int)COLUMNS; part += PART) {                                                            \
+      const type *a = columns, *b = (const type *)rows + part;                                                         \
+      vector_of_##tag sums[SHMX_TILE_ROWS][2] = {{{0}}}, b0, b1;                                                       \
+      for (int64_t k = 0; k < depth; k++, a += SHMX_TILE_ROWS, b += COLUMNS) {                                         \
+        memcpy(&b0, b, sizeof b0), memcpy(&b1, b + PART / 2, sizeof b1);                                               \
+        for (int r = 0; r < SHMX_TILE_ROWS; r++) sums[r][0] += a[r] * b0, sums[r][1] += a[r] * b1;                     \
+      }                                                                                                                \
+      for (int r = 0; r < SHMX_TILE_ROWS; r++) memcpy((type *)out + r * COLUMNS + part, sums[r], sizeof sums[r]);      \
+    }                                                                                                                  \
+  }
+TILE(u32, uint32_t)
+TILE(u64, uint64_t)
+TILE(f32, float)
+TILE(f64, double)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+const struct shmx_products SHMX_AT_LEVEL(shmx_products) = {.dot = {[SHMX_I32] = dot_i32,
+                                                                   [SHMX_U32] = dot_u32,
+                                                                   [SHMX_I64] = dot_u64,
+                                                                   [SHMX_U64] = dot_u64,
+                                                                   [SHMX_F32] = dot_f32,
+                                                                   [SHMX_F64] = dot_f64},
+                                                           .tile = {[SHMX_I32] = tile_u32,
+                                                                    [SHMX_U32] = tile_u32,
+                                                                    [SHMX_I64] = tile_u64,
+                                                                    [SHMX_U64] = tile_u64,
+                                                                    [SHMX_F32] = tile_f32,
+                                                                    [SHMX_F64] = tile_f64}};

@@ -1,0 +1,162 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Products, putting arrays together and taking them apart, random elements: the examples of the manual, and what wrong
+-- use gets. tests/numpy compares values.
+local shmx = require "shmx"
+
+-- Checks that f(...) raises a message that contains `text`.
+local function refuses(text, f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok, "no error, expected: " .. text)
+  assert.is_truthy(tostring(message):find(text, 1, true), ("%s\nexpected: %s"):format(message, text))
+end
+
+describe("dot and matmul", function()
+  it("multiply vectors, matrices and stacks of them", function()
+    local a, b = shmx.from { { 1, 2 }, { 3, 4 } }, shmx.from { { 0, 1 }, { 1, 0 } }
+    assert.equal(11, shmx.from({ 1, 2 }):dot(shmx.from { 3, 4 }))
+    assert.equal(5.0, shmx.from({ 1, 2 }):dot(shmx.from { 1.0, 2.0 }))
+    assert.same({ { 2, 1 }, { 4, 3 } }, a:matmul(b):totable())
+    assert.same({ 5, 11 }, a:matmul(shmx.from { 1, 2 }):totable())
+    assert.same({ 7, 10 }, shmx.from({ 1, 2 }):dot(a):totable())
+    assert.same({ 3, 2, 2 }, shmx.array("f32", { 3, 1, 2, 4 }):matmul(shmx.array("f32", { 4, 2 })):view(nil, 1).shape)
+    assert.equal("f64", a:matmul(shmx.array("f64", { 2, 2 })).dtype)
+    assert.same({ { 0, 0 } }, shmx.array("u8", { 1, 0 }):matmul(shmx.array("u8", { 0, 2 })):totable())
+  end)
+
+  it("wrap integers in their dtype, and sum vectors in 64 bits", function()
+    local a = shmx.full("u8", { 1, 2 }, 200)
+    assert.same({ { 200 * 200 * 2 % 256 } }, a:matmul(a:transpose()):totable())
+    assert.equal(80000, a[1]:dot(a[1]))
+  end)
+
+  it("write into an array, also one of the factors", function()
+    local a = shmx.from { { 1.0, 1.0 }, { 1.0, 0.0 } }
+    local out = shmx.array("f64", { 2, 2 })
+    assert.equal(out, a:matmul(a, { out = out:transpose() }) and out)
+    assert.same({ { 2.0, 1.0 }, { 1.0, 1.0 } }, out:totable())
+    assert.equal(a, a:matmul(a, { out = a }))
+    assert.same({ { 2.0, 1.0 }, { 1.0, 1.0 } }, a:totable())
+  end)
+
+  it("refuse shapes that do not go together", function()
+    local a = shmx.array("f64", { 2, 3 })
+    refuses("bad shapes to 'matmul' ({2, 3} and {2, 3} do not go together)", a.matmul, a, a)
+    refuses("bad shapes to 'dot' ({2} and {3} do not go together)", function()
+      shmx.array("i8", 2):dot(shmx.array("i8", 3))
+    end)
+    refuses("bad shapes to 'matmul' ({2, 1, 1} and {3, 1, 1} do not go together)", function()
+      shmx.array("i8", { 2, 1, 1 }):matmul(shmx.array("i8", { 3, 1, 1 }))
+    end)
+    refuses("bad argument #2 to 'matmul' (an array is expected, got 5)", a.matmul, a, 5)
+    refuses("bad out to 'matmul' (it has the shape {2, 3}, the result {2, 2})", a.matmul, a, a:transpose(), { out = a })
+    refuses("dot takes vectors and matrices", function() shmx.array("i8", { 1, 1, 1 }):dot(a) end)
+  end)
+end)
+
+describe("concat and stack", function()
+  it("join along an axis that is there, or a new one", function()
+    local a, b = shmx.from { { 1, 2 } }, shmx.from { { 3, 4 }, { 5, 6 } }
+    assert.same({ { 1, 2 }, { 3, 4 }, { 5, 6 } }, shmx.concat({ a, b }):totable())
+    assert.same({ { 1, 2, 1, 2 } }, shmx.concat({ a, a }, -1):totable())
+    assert.same({ { { 1, 2 } }, { { 1, 2 } } }, shmx.stack({ a, a }):totable())
+    assert.same({ { { 1, 1 }, { 2, 2 } } }, shmx.stack({ a, a }, { axis = -1 }):totable())
+    assert.equal("f64", shmx.concat({ a, shmx.array("f64", { 1, 2 }) }).dtype)
+    local out = shmx.array("f64", { 2, 2 })
+    assert.equal(out, shmx.concat({ a, a }, { out = out }))
+    shmx.concat({ b[2]:reshape(1, 2), b[1]:reshape(1, 2) }, { out = b })
+    assert.same({ { 5, 6 }, { 3, 4 } }, b:totable())
+  end)
+
+  it("refuse what does not fit together", function()
+    local a = shmx.array("i8", { 2, 2 })
+    refuses("bad argument #1 to 'concat' (element 2 has the shape {2, 3}, those before it {2, 2})", shmx.concat,
+      { a, shmx.array("i8", { 2, 3 }) })
+    refuses("element 2 has the shape {2}, those before it {2, 2}", shmx.concat, { a, a[1] })
+    refuses("bad argument #1 to 'stack' (element 2 is no array but 5)", shmx.stack, { a, 5 })
+    refuses("bad argument #1 to 'concat' (a list of arrays is expected, got one of 0)", shmx.concat, {})
+    refuses("bad argument #1 to 'concat' (a list of arrays is expected, got 5)", shmx.concat, 5)
+    refuses("bad argument #2 to 'concat' (axis 3 is out of range for an array of 2 dimensions)", shmx.concat, { a }, 3)
+    refuses("which is the most there can be", shmx.stack, { shmx.array("i8", { 1, 1, 1, 1, 1, 1, 1, 1 }) })
+    local closed = a:copy()
+    closed:close()
+    refuses("element 2: the array is closed", shmx.concat, { a, closed })
+  end)
+end)
+
+describe("split and tile", function()
+  it("take apart without a copy, and repeat", function()
+    local a, parts = shmx.range("i64", 1, 7), {}
+    for i, part in ipairs(a:split(3)) do parts[i] = part:totable() end
+    assert.same({ { 1, 2, 3 }, { 4, 5 }, { 6, 7 } }, parts)
+    a:split({ 3, 6 })[2]:fill(0)
+    assert.same({ 1, 2, 0, 0, 0, 6, 7 }, a:totable())
+    assert.same({ 2, 1 }, shmx.array("i8", { 2, 3 }):split(3, 2)[3].shape)
+    assert.same({ 1, 2, 1, 2 }, shmx.from({ 1, 2 }):tile(2):totable())
+    assert.same({ { 1, 2, 1, 2 }, { 1, 2, 1, 2 } }, shmx.from({ 1, 2 }):tile(2, 2):totable())
+    assert.same({ 0, 2 }, shmx.from({ 1, 2 }):tile { 0, 1 }.shape)
+  end)
+
+  it("refuse what is no number of parts, position or repetition", function()
+    local a = shmx.range("i64", 1, 7)
+    refuses("bad argument #2 to 'split' (a number of parts or a list of positions is expected, got 0)", a.split, a, 0)
+    refuses("bad argument #2 to 'split' (position 2 must be an integer from 4 to 8, not 3)", a.split, a, { 4, 3 })
+    refuses("position 1 must be an integer from 1 to 8, not 9", a.split, a, { 9 })
+    refuses("bad argument #3 to 'split' (axis 2 is out of range", a.split, a, 2, 2)
+    refuses("bad argument #2 to 'tile' (a number of repetitions is expected, got -1)", a.tile, a, -1)
+    refuses("bad argument #2 to 'tile' (1 to 8 integers are expected, got 0)", a.tile, a)
+    refuses("that many elements are more than there can be", a.tile, a, math.maxinteger)
+  end)
+end)
+
+describe("random elements", function()
+  it("are the same for a seed, on every machine, and do not depend on where they are written", function()
+    local a = shmx.array("u64", 4):integers(0, -1, { seed = 0 })
+    assert.equal("e169c58d6627e8d5 9b00dbd8bc57ac4c", ("%016x %016x"):format(a[1], a[2])) -- published for Philox
+    local whole, parts = shmx.array("f64", 1001), shmx.array("f64", { 7, 143 })
+    whole:normal { seed = 7 }
+    for i, row in ipairs(parts) do row:normal(0, 1, { seed = 7, first = (i - 1) * 143 + 1 }) end
+    assert.equal(whole:tobytes(), parts:tobytes())
+    local odd = whole:view { 1, 1001, 2 }
+    assert.equal(shmx.array("f64", 501):uniform({ seed = 1 }):tobytes(), odd:uniform({ seed = 1 }):tobytes())
+  end)
+
+  it("come from math.random's seed otherwise", function()
+    local function draw()
+      math.randomseed(5)
+      return shmx.array("f32", 9):uniform():tobytes(), shmx.array("f32", 9):uniform():tobytes()
+    end
+    local a, b = draw()
+    assert.not_equal(a, b)
+    assert.same({ a, b }, { draw() })
+  end)
+
+  it("have the distribution that was asked for", function()
+    local u = shmx.array("f64", 100000):uniform(-2, 4, { seed = 3 })
+    assert.is_true(u:min() >= -2 and u:max() < 4)
+    assert.is_true(math.abs(u:mean() - 1) < 0.03 and math.abs(u:var() - 3) < 0.05)
+    local g = shmx.array("f64", 100000):normal(10, 2, { seed = 3 })
+    assert.is_true(math.abs(g:mean() - 10) < 0.03 and math.abs(g:std() - 2) < 0.03)
+    assert.is_true(math.abs(g:lt(12):sum() / 100000 - 0.8413) < 0.005)
+    local n = shmx.array("i8", 60000):integers(-1, 4, { seed = 3 })
+    for v = -1, 4 do assert.is_true(math.abs(n:eq(v):sum() - 10000) < 400) end
+    assert.same({ 5, 5 }, shmx.array("u8", 2):integers(5, 5):totable())
+  end)
+
+  it("refuse limits that make no sense, and write nothing", function()
+    local a = shmx.array("u8", 2)
+    refuses("bad argument #3 to 'integers' (256 is not between 0 and 255)", a.integers, a, 0, 256)
+    refuses("bad argument #3 to 'integers' (1 is less than 2)", a.integers, a, 2, 1)
+    refuses("bad argument #2 to 'integers' (an integer is expected, got nil)", a.integers, a)
+    refuses("bad array for 'uniform' (f32 or f64 is expected, not u8)", a.uniform, a)
+    local b = shmx.array("bool", 1)
+    refuses("bad array for 'integers' (numbers are expected, not bool)", b.integers, b, 0, 1)
+    local f = shmx.array("f64", 2)
+    refuses("bad argument #3 to 'uniform' (1.0 is not a finite distance above 2.0)", f.uniform, f, 2, 1)
+    refuses("bad argument #2 to 'uniform' (a finite number is expected, got nan)", f.uniform, f, 0 / 0)
+    refuses("bad argument #3 to 'normal' (a deviation cannot be negative, got -1.0)", f.normal, f, 0, -1)
+    refuses("first must be 1 or more, not 0", f.normal, f, { first = 0 })
+    refuses("seed must be an integer, not 1.5", f.normal, f, { seed = 1.5 })
+    assert.same({ 0.0, 0.0 }, f:totable())
+  end)
+end)
