@@ -1,13 +1,89 @@
 /* SPDX-License-Identifier: MIT */
-/* Copying between views, row by row. */
+/*
+ * Copying between views, row by row; or, where rows of one view are columns of the other, tile by tile, so that each cache
+ * line is used while it is there.
+ */
+#include <stdlib.h>
+#include <string.h>
+
 #include "array/cast.h"
 #include "array/kernel.h"
 #include "array/loop.h"
+
+enum { TILE = 16, TILED_ROW = 8 };
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
+
+/* Two dimensions of both views: elements of a row, and rows. */
+struct plane {
+  char *to;
+  const char *from;
+  int64_t to_stride, from_stride, count; /* along a row */
+  int64_t to_step, from_step, rows;      /* from row to row */
+};
+
+#define COPY_TILE(type)                                                                                                \
+  static void copy_tile_##type(const struct plane *p, int64_t row, int64_t column, int64_t rows, int64_t columns) {    \
+    char *to = p->to + row * p->to_step + column * p->to_stride;                                                       \
+    const char *from = p->from + row * p->from_step + column * p->from_stride;                                         \
+    for (int64_t r = 0; r < rows; r++, to += p->to_step, from += p->from_step) {                                       \
+      for (int64_t c = 0; c < columns; c++) {                                                                          \
+        *(type *)(void *)(to + c * p->to_stride) = *(const type *)(const void *)(from + c * p->from_stride);           \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+COPY_TILE(uint8_t)
+COPY_TILE(uint16_t)
+COPY_TILE(uint32_t)
+COPY_TILE(uint64_t)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+static void copy_plane(const struct plane *p, int64_t size) {
+  typedef void copy_tile(const struct plane *, int64_t, int64_t, int64_t, int64_t);
+  static copy_tile *const tiles[] = {
+      [1] = copy_tile_uint8_t, [2] = copy_tile_uint16_t, [4] = copy_tile_uint32_t, [8] = copy_tile_uint64_t};
+  for (int64_t row = 0; row < p->rows; row += TILE) {
+    int64_t rows = p->rows - row < TILE ? p->rows - row : TILE;
+    for (int64_t column = 0; column < p->count; column += TILE) {
+      tiles[size](p, row, column, rows, p->count - column < TILE ? p->count - column : TILE);
+    }
+  }
+}
+
+/* Whether the elements of a row lie further apart than the rows, in one view or both. */
+static bool is_turned(const struct shmx_loop *loop) {
+  if (loop->ndim == 0 || loop->count < TILED_ROW || loop->shape[0] < TILED_ROW) return false;
+  return llabs(loop->stride[0]) > llabs(loop->outer[0][0]) || llabs(loop->stride[1]) > llabs(loop->outer[1][0]);
+}
+
+/* Copies all planes of the rows and the innermost dimension around them, which the loop then has no more. */
+static void copy_planes(struct shmx_loop *loop, int64_t size) {
+  struct plane p = {.to_stride = loop->stride[0],
+                    .from_stride = loop->stride[1],
+                    .count = loop->count,
+                    .to_step = loop->outer[0][0],
+                    .from_step = loop->outer[1][0],
+                    .rows = loop->shape[0]};
+  loop->ndim--;
+  memmove(loop->shape, loop->shape + 1, (size_t)loop->ndim * sizeof loop->shape[0]);
+  for (int v = 0; v < 2; v++) {
+    memmove(loop->outer[v], loop->outer[v] + 1, (size_t)loop->ndim * sizeof loop->outer[v][0]);
+  }
+  do {
+    p.to = loop->data[0], p.from = loop->data[1];
+    copy_plane(&p, size);
+  } while (shmx_loop_next(loop));
+}
 
 void shmx_kernel_copy(const struct shmx_view *to, const struct shmx_view *from) {
   shmx_cast_row *row = shmx_casts()->row[to->dtype][from->dtype];
   struct shmx_loop loop;
   if (!shmx_loop_start(&loop, to, from)) return;
+  if (to->dtype == from->dtype && is_turned(&loop)) {
+    copy_planes(&loop, shmx_dtype_size(to->dtype));
+    return;
+  }
   do row(loop.data[0], loop.stride[0], loop.data[1], loop.stride[1], loop.count);
   while (shmx_loop_next(&loop));
 }

@@ -9,6 +9,7 @@
 
 #include "array/cast.h"
 #include "array/fold.h"
+#include "array/gather.h"
 #include "array/kernel.h"
 #include "array/loop.h"
 
@@ -48,10 +49,7 @@ static bool load_block(struct reader *r) {
  * changed them since: what is none now is the first. */
 static bool read_block(struct reader *r) {
   if (!load_block(r)) return false;
-  for (int64_t i = 0; i < r->count; i++) {
-    uint64_t p = (uint64_t)(r->block[i] + (r->block[i] < 0 ? r->size : -1));
-    r->block[i] = p < (uint64_t)r->size ? (int64_t)p : 0;
-  }
+  shmx_gathers()->to_offsets(r->block, r->count, r->size);
   return true;
 }
 
@@ -60,9 +58,8 @@ int64_t shmx_positions_check(const struct shmx_view *positions, int64_t size, in
   int64_t before = 0;
   if (!start_reading(&r, positions, size)) return 0;
   for (; load_block(&r); before += r.count) {
-    bool wrong = false;
-    for (int64_t i = 0; i < r.count; i++) wrong |= (r.block[i] > size) | (r.block[i] < -size) | (r.block[i] == 0);
-    for (int64_t i = 0; wrong; i++) {
+    if (shmx_gathers()->are_positions(r.block, r.count, size)) continue;
+    for (int64_t i = 0;; i++) {
       *bad = r.block[i];
       if (*bad > size || *bad < -size || *bad == 0) return before + i + 1;
     }
@@ -72,46 +69,7 @@ int64_t shmx_positions_check(const struct shmx_view *positions, int64_t size, in
 
 /* --- take --- */
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
-
-typedef void gather_block(char *out, const char *in, int64_t step, const int64_t *block, int64_t count);
-
-#define GATHER(type)                                                                                                   \
-  static void gather_##type(char *out, const char *in, int64_t step, const int64_t *block, int64_t count) {            \
-    type *to = (type *)(void *)out;                                                                                    \
-    if (step == (int64_t)sizeof(type)) {                                                                               \
-      const type *from = (const type *)(const void *)in;                                                               \
-      for (int64_t i = 0; i < count; i++) to[i] = from[block[i]];                                                      \
-    } else {                                                                                                           \
-      for (int64_t i = 0; i < count; i++) to[i] = *(const type *)(const void *)(in + block[i] * step);                 \
-    }                                                                                                                  \
-  }
-GATHER(uint8_t)
-GATHER(uint16_t)
-GATHER(uint32_t)
-GATHER(uint64_t)
-
-#define COMPRESS(type)                                                                                                 \
-  static int64_t compress_##type(char *out, int64_t room, const char *in, int64_t stride, const char *mask,            \
-                                 int64_t mask_stride, int64_t count) {                                                 \
-    type *to = (type *)(void *)out;                                                                                    \
-    int64_t n = 0;                                                                                                     \
-    for (int64_t i = 0; i < count && n < room; i++) {                                                                  \
-      to[n] = *(const type *)(const void *)(in + i * stride);                                                          \
-      n += mask[i * mask_stride] != 0;                                                                                 \
-    }                                                                                                                  \
-    return n;                                                                                                          \
-  }
-COMPRESS(uint8_t)
-COMPRESS(uint16_t)
-COMPRESS(uint32_t)
-COMPRESS(uint64_t)
-
-/* NOLINTEND(bugprone-macro-parentheses) */
-
 void shmx_take_run(const struct shmx_take *take) {
-  static gather_block *const gathers[] = {
-      [1] = gather_uint8_t, [2] = gather_uint16_t, [4] = gather_uint32_t, [8] = gather_uint64_t};
   int64_t unit = shmx_dtype_size(take->dtype);
   char *out = take->out;
   struct reader r;
@@ -120,7 +78,7 @@ void shmx_take_run(const struct shmx_take *take) {
     if (!start_reading(&r, take->positions, take->size)) return;
     while (read_block(&r)) {
       if (take->inner == unit) {
-        gathers[unit](out, in, take->step, r.block, r.count);
+        shmx_gathers()->gather[unit](out, in, take->step, r.block, r.count);
       } else {
         for (int64_t i = 0; i < r.count; i++) {
           memcpy(out + i * take->inner, in + r.block[i] * take->step, (size_t)take->inner);
@@ -198,15 +156,13 @@ int64_t shmx_mask_count(const struct shmx_view *mask) {
 }
 
 void shmx_mask_take(const struct shmx_view *out, const struct shmx_view *in, const struct shmx_view *mask) {
-  typedef int64_t compress_row(char *, int64_t, const char *, int64_t, const char *, int64_t, int64_t);
-  static compress_row *const rows[] = {
-      [1] = compress_uint8_t, [2] = compress_uint16_t, [4] = compress_uint32_t, [8] = compress_uint64_t};
   int64_t size = shmx_dtype_size(out->dtype), room = out->shape[0];
   char *to = out->data;
   struct shmx_loop loop;
   if (!shmx_loop_start(&loop, in, mask)) return;
   do {
-    int64_t n = rows[size](to, room, loop.data[0], loop.stride[0], loop.data[1], loop.stride[1], loop.count);
+    int64_t n = shmx_gathers()->compress[size](to, room, loop.data[0], loop.stride[0], loop.data[1], loop.stride[1],
+                                               loop.count);
     to += n * size;
     room -= n;
   } while (room > 0 && shmx_loop_next(&loop));
