@@ -59,7 +59,10 @@ FOLD(prod_b8, uint64_t, shmx_bool, acc *(x != 0))
 enum { LANES = 8, STEP = 4 * LANES, GATHERED = 64 };
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 
-static inline double add_lanes(lanes v) { return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])); }
+/* By address, since how vectors are passed depends on the level. */
+static inline double add_lanes(const lanes *v) {
+  return (((*v)[0] + (*v)[1]) + ((*v)[2] + (*v)[3])) + (((*v)[4] + (*v)[5]) + ((*v)[6] + (*v)[7]));
+}
 
 /* Loads LANES elements from p, which has any alignment. */
 #define LOAD(tag, type)                                                                                                \
@@ -81,7 +84,8 @@ static inline double add_lanes(lanes v) { return ((v[0] + v[1]) + (v[2] + v[3]))
     }                                                                                                                  \
     for (; i + LANES <= count; i += LANES) load_##tag(&x, in + i), sums[0] += x;                                       \
     for (; i < count; i++) rest += (double)in[i];                                                                      \
-    return add_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;                                                \
+    sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3]);                                                               \
+    return add_lanes(&sums[0]) + rest;                                                                                 \
   }                                                                                                                    \
   static void total_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                  \
     type gathered[SHMX_FOLD_BLOCK];                                                                                    \

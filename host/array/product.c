@@ -31,7 +31,10 @@ INTEGER_DOT(u64, uint64_t)
 enum { LANES = 8, STEP = 4 * LANES };
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 
-static inline double add_lanes(lanes v) { return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])); }
+/* By address, since how vectors are passed depends on the level. */
+static inline double add_lanes(const lanes *v) {
+  return (((*v)[0] + (*v)[1]) + ((*v)[2] + (*v)[3])) + (((*v)[4] + (*v)[5]) + ((*v)[6] + (*v)[7]));
+}
 
 #define FLOAT_DOT(tag, type)                                                                                           \
   typedef type lanes_of_##tag __attribute__((vector_size(LANES * sizeof(type))));                                      \
@@ -48,7 +51,8 @@ static inline double add_lanes(lanes v) { return ((v[0] + v[1]) + (v[2] + v[3]))
       }                                                                                                                \
     }                                                                                                                  \
     for (; i < count; i++) rest += (double)x[i] * (double)y[i];                                                        \
-    *(double *)result = add_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;                                   \
+    sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3]);                                                               \
+    *(double *)result = add_lanes(&sums[0]) + rest;                                                                    \
   }
 FLOAT_DOT(f32, float)
 FLOAT_DOT(f64, double)
