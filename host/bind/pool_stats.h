@@ -19,12 +19,14 @@ struct shmx_tally {
   struct shmx_histogram run, wait;
 };
 
-/* A task has ended. */
+/* A task has ended. Its times count when its wait was measured; the longest run is that of all. */
 static inline void shmx_tally_add(struct shmx_tally *tally, const struct shmx_task *task,
                                   const struct shmx_outcome *outcome) {
   tally->ended[task->status % SHMX_TALLY_STATUSES]++;
-  if (outcome->nanoseconds) shmx_histogram_add(&tally->run, outcome->nanoseconds);
-  if (outcome->waited) shmx_histogram_add(&tally->wait, outcome->waited);
+  if (outcome->waited) {
+    shmx_histogram_add(&tally->run, outcome->nanoseconds);
+    shmx_histogram_add(&tally->wait, outcome->waited);
+  } else if (outcome->nanoseconds > tally->run.most) tally->run.most = outcome->nanoseconds;
 }
 
 /* pool:tally() -> table, running: numbers for pool:stats(), and a table of the tasks that run, by the number of their

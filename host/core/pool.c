@@ -37,6 +37,7 @@ struct shmx_pool {
   bool limited;
   bool shown; /* progress is */
   enum shmx_output_mode output;
+  enum shmx_pool_names names;
   struct slot *slots;
   uint32_t *free;        /* slots that are free; the one freed last is used first, because it is warm */
   uint32_t nfree, fresh; /* slots from `fresh` up have never been used */
@@ -115,6 +116,12 @@ static int ask_to_open(struct shmx_pool *pool, const struct shmx_pool_options *o
   return r < 0 ? r : request.error;
 }
 
+static enum shmx_pool_names choose_names(const struct shmx_pool *pool) {
+  if (pool->output == SHMX_OUTPUT_LABEL) return SHMX_NAMES_PLAIN;
+  if (pool->shown) return SHMX_NAMES_WITH_ARGUMENTS;
+  return pool->host->link.trace ? SHMX_NAMES_PLAIN : SHMX_NAMES_NONE;
+}
+
 int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *options, struct shmx_pool **out) {
   struct shmx_pool *pool = calloc(1, sizeof *pool);
   if (!pool) return -ENOMEM;
@@ -132,6 +139,7 @@ int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *optio
     shmx_pool_destroy(pool);
     return r;
   }
+  pool->names = choose_names(pool);
   *out = pool;
   return 0;
 }
@@ -168,11 +176,7 @@ static bool take_slot(struct shmx_pool *pool, uint32_t *number) {
   return true;
 }
 
-enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool) {
-  if (pool->output == SHMX_OUTPUT_LABEL) return SHMX_NAMES_PLAIN;
-  if (pool->shown) return SHMX_NAMES_WITH_ARGUMENTS;
-  return pool->host->link.trace ? SHMX_NAMES_PLAIN : SHMX_NAMES_NONE;
-}
+enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool) { return pool->names; }
 
 /* A slot often gets the name that it had: then it is not written, and the worker's cache still has it. */
 static void write_name(struct shmx_pool *pool, uint32_t slot, const char *name) {
@@ -202,7 +206,7 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
                               &shm->args_size, &slot->sent);
   shm->task = task;
   shm->waited = shmx_histogram_samples(pool->published) ? (uint64_t)shmx_os_now() : 0;
-  if (shmx_pool_wants_names(pool) != SHMX_NAMES_NONE) write_name(pool, *ticket, name);
+  if (pool->names != SHMX_NAMES_NONE) write_name(pool, *ticket, name);
   SHMX_FAULT("m1");
   if (r == 0 && !shmx_board_publish(&pool->map, *ticket, slot->generation)) r = -EAGAIN;
   if (r < 0) {
