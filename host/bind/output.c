@@ -55,12 +55,11 @@ void shmx_output_begin(lua_State *L) {
 
 void shmx_output_finish(void) {
   if (__fpending(stdout) > 0) fflush(stdout);
-  shmx_output_end_line(shmx_output_stream(STDOUT_FILENO));
-  shmx_output_end_line(shmx_output_stream(STDERR_FILENO));
+  shmx_output_end_lines();
 }
 
 bool shmx_output_push(lua_State *L) {
-  if (shmx_output_mode() != SHMX_OUTPUT_CAPTURE) return false;
+  if (shmx_output_mode != SHMX_OUTPUT_CAPTURE) return false;
   if (__fpending(stdout) > 0) fflush(stdout);
   const struct shmx_output *output = shmx_output_stream(STDOUT_FILENO);
   if (output->size == 0) return false;
@@ -69,7 +68,7 @@ bool shmx_output_push(lua_State *L) {
 }
 
 void shmx_output_drop(void) {
-  if (shmx_output_mode() != SHMX_OUTPUT_CAPTURE) return;
+  if (shmx_output_mode != SHMX_OUTPUT_CAPTURE) return;
   if (__fpending(stdout) > 0) fflush(stdout);
   shmx_output_forget(shmx_output_stream(STDOUT_FILENO));
 }

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum shmx_output_mode shmx_output_mode;
 static struct {
-  enum shmx_output_mode mode;
   const char *name;
   struct shmx_output streams[2];
 } here;
@@ -74,7 +74,7 @@ static void keep(struct shmx_output *output, size_t same) {
 static bool append_label(struct shmx_output *output) {
   const char *name = here.name ? here.name : "";
   size_t size = strnlen(name, SHMX_SLOT_NAME);
-  if (here.mode != SHMX_OUTPUT_LABEL || size == 0) return true;
+  if (shmx_output_mode != SHMX_OUTPUT_LABEL || size == 0) return true;
   return append(output, name, size) && append(output, ": ", 2);
 }
 
@@ -113,21 +113,26 @@ static bool put_labelled(struct shmx_output *output, const char *bytes, size_t s
 
 bool shmx_output_write(struct shmx_output *output, const char *bytes, size_t size) {
   size_t same = output->size;
-  if (here.mode == SHMX_OUTPUT_CAPTURE) {
+  if (shmx_output_mode == SHMX_OUTPUT_CAPTURE) {
     bool ok = append(output, bytes, size);
     keep(output, same);
     return ok;
   }
-  if (here.mode == SHMX_OUTPUT_PASS && same == 0 && unfinished(bytes, size) == 0)
+  if (shmx_output_mode == SHMX_OUTPUT_PASS && same == 0 && unfinished(bytes, size) == 0)
     return write_in_one_piece(output, bytes, size); /* nearly always */
-  bool ok = here.mode == SHMX_OUTPUT_LABEL ? put_labelled(output, bytes, size) : append(output, bytes, size);
+  bool ok = shmx_output_mode == SHMX_OUTPUT_LABEL ? put_labelled(output, bytes, size) : append(output, bytes, size);
   return write_lines(output, same) && ok;
 }
 
-void shmx_output_end_line(struct shmx_output *output) {
-  if (here.mode == SHMX_OUTPUT_CAPTURE || output->size == 0) return;
+static void end_line(struct shmx_output *output) {
   size_t same = output->size;
-  if (append(output, "\n", 1)) write_lines(output, same);
+  if (same > 0 && append(output, "\n", 1)) write_lines(output, same);
+}
+
+void shmx_output_end_lines(void) {
+  if (shmx_output_mode == SHMX_OUTPUT_CAPTURE) return;
+  end_line(&here.streams[0]);
+  end_line(&here.streams[1]);
 }
 
 void shmx_output_forget(struct shmx_output *output) {
@@ -150,12 +155,10 @@ void shmx_output_attach(struct shmx_kept_shm *kept) {
 }
 
 struct shmx_output *shmx_output_stream(int fd) {
-  return &here.streams[fd == STDERR_FILENO && here.mode != SHMX_OUTPUT_CAPTURE];
+  return &here.streams[fd == STDERR_FILENO && shmx_output_mode != SHMX_OUTPUT_CAPTURE];
 }
 
-void shmx_output_choose(enum shmx_output_mode mode) { here.mode = mode; }
-
-enum shmx_output_mode shmx_output_mode(void) { return here.mode; }
+void shmx_output_choose(enum shmx_output_mode mode) { shmx_output_mode = mode; }
 
 void shmx_output_name(const char *name) { here.name = name; }
 

@@ -17,6 +17,9 @@
 
 enum shmx_output_mode { SHMX_OUTPUT_PASS = 0, SHMX_OUTPUT_LABEL, SHMX_OUTPUT_CAPTURE };
 
+/* What has been chosen. */
+extern enum shmx_output_mode shmx_output_mode;
+
 /* Standard output and standard error of this process go here. */
 struct shmx_output {
   struct shmx_kept_shm *kept;
@@ -33,14 +36,13 @@ struct shmx_output *shmx_output_stream(int fd);
 /* Worker: the lane's kept bytes, two of them; what a dead worker left there is forgotten. */
 void shmx_output_attach(struct shmx_kept_shm *kept);
 void shmx_output_choose(enum shmx_output_mode mode);
-enum shmx_output_mode shmx_output_mode(void);
 /* Worker: the name of the task that runs; not terminated when it fills its place. */
 void shmx_output_name(const char *name);
 
 /* Takes bytes that were printed. False when they could not be written. */
 bool shmx_output_write(struct shmx_output *output, const char *bytes, size_t size);
-/* The task has ended, and its last line does. */
-void shmx_output_end_line(struct shmx_output *output);
+/* The task has ended, and its last lines do. */
+void shmx_output_end_lines(void);
 /* What has been captured goes. */
 void shmx_output_forget(struct shmx_output *output);
 

@@ -122,7 +122,7 @@ void shmx_report_handover(struct shmx_report *r, const struct shmx_report_handov
   if (r->nkept == REPORT_HANDOVERS) {
     r->every *= 2;
     r->nkept /= 2;
-    for (uint32_t i = 0; i < r->nkept; i++) r->kept[i] = r->kept[2 * i];
+    for (size_t i = 0; i < r->nkept; i++) r->kept[i] = r->kept[2 * i];
   }
   r->kept[r->nkept++] = *handover;
 }
@@ -143,7 +143,7 @@ void shmx_report_sample(struct shmx_report *r, int64_t now, uint64_t live, uint6
   if (r->nsamples == REPORT_SAMPLES) {
     r->interval *= 2;
     r->nsamples /= 2;
-    for (uint32_t i = 0; i < r->nsamples; i++) r->samples[i] = r->samples[2 * i];
+    for (size_t i = 0; i < r->nsamples; i++) r->samples[i] = r->samples[2 * i];
   }
   r->samples[r->nsamples++] = sample;
 }

@@ -139,4 +139,12 @@ describe("the examples", function()
       assert.is_true(pipe:read("a") == text)
     end
   end)
+
+  it("watch: counts primes, labels its lines, and tells of itself", function()
+    local output, code = run("watch.lua", "20000")
+    assert.are.equal(0, code)
+    assert.matches("\n2262 primes in all\n8 tasks done; mean run [%d.]+ ms, wait [%d.]+ ms, handover ", output)
+    assert.matches("2 to 2499: 367 primes\n", output)
+    assert.matches("\nworker 1 did %d tasks\n", output)
+  end)
 end)
