@@ -65,10 +65,11 @@ static void set_number(lua_State *L, const char *key, uint64_t number) {
 
 static void push_item(lua_State *L, const struct shmx_survey_item *item, const struct shmx_survey_holder *holders) {
   const struct shmx_segment *known = shmx_memory_find(shmx_memory_here(), item->segment);
+  uint32_t task = known ? known->task : 0; /* now: making tables collects garbage, and with it arrays */
   lua_createtable(L, 0, 7);
   set_number(L, "id", item->segment);
   set_number(L, "chunk", item->chunk);
-  set_number(L, "task", known ? known->task : 0);
+  set_number(L, "task", task);
   lua_pushinteger(L, (lua_Integer)item->size);
   lua_setfield(L, -2, "bytes");
   push_process(L, shmx_id_maker(item->segment), item->maker);

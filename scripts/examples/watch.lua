@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- What a pool tells of itself: lines with the name of the task before them, numbers, and what memory is in use. For more,
--- run it with --report report.html or --trace trace.json; and because its tasks have names, with --joblog log
+-- What a pool tells of itself: lines with the name of the task before them, numbers, and what memory is in use. For
+-- more, run it with --report report.html or --trace trace.json; and because its tasks have names, with --joblog log
 -- --resume log, twice.
 --
 --   shmx-lua watch.lua [LIMIT]        counts the primes below LIMIT, 2,000,000 if it is not named

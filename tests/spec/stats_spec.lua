@@ -104,6 +104,17 @@ describe("pool:segments", function()
     await(function() return find(pool:segments(), id) == nil end)
   end)
 
+  it("is told while arrays are collected", function() -- by making the list; what fails is seen by a sanitizer
+    local pool <close> = shmx.pool { workers = 2 }
+    for _ = 1, 5 do
+      local tasks = {}
+      for i = 1, 200 do tasks[i] = pool:submit(make, i) end
+      for i = 1, 200 do tasks[i]:wait() end
+      tasks = nil -- luacheck: ignore
+      for _, segment in ipairs(pool:segments()) do assert.is_true(segment.bytes > 0) end
+    end
+  end)
+
   it("names a worker that keeps an array, and a task that brings one", function()
     local pool <close> = shmx.pool { workers = 1, grace = 0 }
     local a = shmx.array("u8", 100)
