@@ -147,6 +147,23 @@ describe("a trace", function()
   end)
 end)
 
+describe("the trace of a retried task", function()
+  it("shows every attempt", function()
+    assert.are.equal("ok\n", run([[
+      local function flaky()
+        if select(3, shmx.worker()) < 3 then os.execute("kill -9 " .. shmx.pid()) end
+        return "ok"
+      end
+      local pool <close> = shmx.pool { workers = 2, retries = 2 }
+      print(pool:submit(flaky):get())]]).out)
+    local results = {}
+    for _, event in ipairs(select(read_trace(), { name = "flaky", ph = "X" })) do
+      results[event.args.attempt] = event.args.result
+    end
+    assert.are.same({ "killed by SIGKILL", "killed by SIGKILL", "done" }, results)
+  end)
+end)
+
 describe("the file of a trace", function()
   it("is there, up to the last second, when main is killed", function()
     assert.are.equal(137, run([[
