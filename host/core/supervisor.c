@@ -92,6 +92,7 @@ static void tend(struct sup *s) {
   s->urges = atomic_load(&s->domain->urges); /* first: what comes from now on is for the next time */
   s->now = shmx_os_now();
   s->late = s->planned >= 0 && s->now > s->planned ? s->now - s->planned : 0;
+  s->busy = false;
   pass(s);
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_pool_tend(s, pool);
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_limits_tend(s, pool);
@@ -107,7 +108,7 @@ static void tend(struct sup *s) {
 static int choose_rest(struct sup *s, bool heard) {
   int64_t deadline = plan(s);
   shmx_bell_prepare_as(&s->domain->supervisor, heard ? SHMX_BELL_NAPS : SHMX_BELL_ASLEEP);
-  if (is_urged(s)) return 0;
+  if (s->busy || is_urged(s)) return 0;
   if (heard) return timeout_of(s, sup_sooner(deadline, s->now + NAP_NS));
   return something_unread(s) || look_after_notes(s) ? 0 : timeout_of(s, deadline);
 }
@@ -115,8 +116,9 @@ static int choose_rest(struct sup *s, bool heard) {
 /* Who has been answered often has the next question ready, say when it has let go of what was acknowledged. To stay awake
  * for it a moment longer, with the core given away, is cheaper than to be woken. */
 static void linger(struct sup *s) {
-  if (!s->answered) return;
+  bool answered = s->answered;
   s->answered = false;
+  if (!answered || s->busy) return;
   int64_t until = shmx_os_now() + LINGER_NS;
   while (!is_urged(s) && shmx_os_now() < until) shmx_os_yield();
 }

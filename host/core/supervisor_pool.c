@@ -197,18 +197,19 @@ static void break_pool(struct sup *s, struct sup_pool *pool, const char *why) {
   shmx_bell_ring(&s->domain->main.bell, s->main_bell);
 }
 
-static void start_workers(struct sup *s, struct sup_pool *pool) {
+/* One at a time: the first have questions while the others are still to be forked. */
+static void start_next_worker(struct sup *s, struct sup_pool *pool) {
   uint32_t lane, number;
-  while (shmx_workers_next(pool->workers, s->now, &lane, &number)) {
-    int r = start_worker(s, pool, lane, number);
-    shmx_workers_event(pool->workers, lane, r < 0 ? SHMX_WORKER_FORK_FAILED : SHMX_WORKER_FORKED, s->now);
-    if (r == 0 || !shmx_workers_hopeless(pool->workers)) continue;
-    char why[256];
-    snprintf(why, sizeof why, "a worker cannot be started: %s",
-             r == -EMFILE ? "the limit of open files or of processes is reached (see ulimit -n); ask for fewer workers"
-                          : strerror(-r));
-    break_pool(s, pool, why);
-  }
+  if (!shmx_workers_next(pool->workers, s->now, &lane, &number)) return;
+  s->busy = true;
+  int r = start_worker(s, pool, lane, number);
+  shmx_workers_event(pool->workers, lane, r < 0 ? SHMX_WORKER_FORK_FAILED : SHMX_WORKER_FORKED, s->now);
+  if (r == 0 || !shmx_workers_hopeless(pool->workers)) return;
+  char why[256];
+  snprintf(why, sizeof why, "a worker cannot be started: %s",
+           r == -EMFILE ? "the limit of open files or of processes is reached (see ulimit -n); ask for fewer workers"
+                        : strerror(-r));
+  break_pool(s, pool, why);
 }
 
 /* --- the end of a worker --- */
@@ -441,7 +442,7 @@ void sup_pool_tend(struct sup *s, struct sup_pool *pool) {
   bury_the_dead(s, pool);
   if (pool->broken) break_pool(s, pool, "main wrote messages that make no sense into shared memory");
   follow_main(s, pool);
-  start_workers(s, pool);
+  start_next_worker(s, pool);
 }
 
 int64_t sup_pool_deadline(const struct sup_pool *pool) {

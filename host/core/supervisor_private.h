@@ -112,6 +112,7 @@ struct sup {
   bool charge_used[SHMX_CHARGES];
   bool leave;         /* main is gone */
   bool heard;         /* something was read since the last look */
+  bool busy;          /* there may be more to do than the last tending did */
   bool answered;      /* somebody who waited was, since the last rest */
   bool memory_wanted; /* a process waits for memory */
   uint64_t short_at;  /* bytes that were charged when all were last asked to give back what is warm */
