@@ -5,6 +5,7 @@
 #include <string.h>
 
 bool shmx_broadcast_shape(struct shmx_view *result, const struct shmx_view *view) {
+  if (shmx_view_same_shape(result, view)) return true;
   struct shmx_view wide = *result;
   int ndim = view->ndim > wide.ndim ? view->ndim : wide.ndim;
   for (int back = 1; back <= ndim; back++) {
@@ -19,6 +20,7 @@ bool shmx_broadcast_shape(struct shmx_view *result, const struct shmx_view *view
 }
 
 void shmx_broadcast_to(struct shmx_view *view, const struct shmx_view *shape) {
+  if (shmx_view_same_shape(view, shape)) return;
   int missing = shape->ndim - view->ndim;
   for (int d = shape->ndim - 1; d >= 0; d--) {
     bool repeated = d < missing || view->shape[d - missing] == 1;

@@ -9,6 +9,7 @@
  */
 #include <math.h>
 
+#include "array/divider.h"
 #include "array/kernel_file.h"
 #include "array/op_kernels.h"
 
@@ -62,6 +63,21 @@ static inline uint64_t rest_u64(uint64_t x, uint64_t y) { return y == 0 ? 0 : x 
   SHMX_BINARY(mod_##tag, type, type, rest_##tag(x, y))
 SHMX_INTEGER_DTYPES(OF_INTEGERS)
 
+#ifdef SHMX_HAS_DIVIDER
+/* By one number, the usual case of 64-bit integers goes through reciprocals. */
+#define DIVIDED(word, rest)                                                                                            \
+  static void word##_by_i64(void *out, const void *const *in, int64_t count, unsigned uniform) {                       \
+    int64_t y = *(const int64_t *)in[1];                                                                               \
+    if (uniform == 2 && (uint64_t)y + 1 > 1 && count > 1) shmx_divide_i64(out, in[0], y, count, rest);                 \
+    else word##_i64(out, in, count, uniform);                                                                          \
+  }
+DIVIDED(idiv, false)
+DIVIDED(mod, true)
+#else
+#define idiv_by_i64 idiv_i64
+#define mod_by_i64  mod_i64
+#endif
+
 static inline double rest_f64(double x, double y) {
   double r = fmod(x, y);
   return (r > 0 && y < 0) || (r < 0 && y > 0) ? r + y : r;
@@ -78,6 +94,8 @@ SHMX_BINARY(mod_f32, float, float, rest_f32(x, y))
 #define ENTRIES(constant, tag, type)                                                                                   \
   SHMX_KERNEL_ENTRY(IDIV, SHMX_DIVISION_FIRST, idiv, constant, tag),                                                   \
       SHMX_KERNEL_ENTRY(MOD, SHMX_DIVISION_FIRST, mod, constant, tag),
-const struct shmx_division SHMX_AT_LEVEL(shmx_division) = {{SHMX_INTEGER_DTYPES(ENTRIES) SHMX_FLOAT_DTYPES(ENTRIES)}};
+const struct shmx_division SHMX_AT_LEVEL(shmx_division) = {{SHMX_NARROW_DTYPES(ENTRIES)
+                                                                SHMX_FLOAT_DTYPES(ENTRIES) /* each ends with a comma */
+                                                            ENTRIES(I64, by_i64, int64_t) ENTRIES(U64, u64, uint64_t)}};
 
 /* NOLINTEND(bugprone-macro-parentheses) */

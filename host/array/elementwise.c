@@ -83,12 +83,38 @@ static bool has_zero(const struct shmx_view *view) {
   return false;
 }
 
+/* Whether all strides are 0. */
+static bool is_repeated(const struct shmx_view *view) {
+  for (int d = 0; d < view->ndim; d++) {
+    if (view->strides[d] != 0) return false;
+  }
+  return true;
+}
+
+/* The usual case at the least cost: everything lies as the kernel wants it. False if it does not. */
+static bool run_whole(const struct shmx_elementwise *call) {
+  const void *in[SHMX_OP_MAX_OPERANDS];
+  unsigned uniform = 0;
+  const int operands = shmx_op_info(call->op)->operands;
+  if (call->out.dtype != shmx_op_result(call->op, call->dtype) || !shmx_view_is_contiguous(&call->out)) return false;
+  for (int i = 0; i < operands; i++) {
+    if (call->in[i].dtype != shmx_op_operand(call->op, i, call->dtype)) return false;
+    if (is_repeated(&call->in[i])) uniform |= 1U << i;
+    else if (!shmx_view_is_contiguous(&call->in[i])) return false;
+    in[i] = call->in[i].data;
+  }
+  shmx_op_find(call->op, call->dtype)(call->out.data, in, shmx_view_count(&call->out), uniform);
+  return true;
+}
+
 int shmx_elementwise_run(const struct shmx_elementwise *call) {
   const struct shmx_view *const views[] = {&call->out, &call->in[0], &call->in[1], &call->in[2]};
   struct shmx_loop loop;
   struct plan plan;
-  if (!shmx_loop_begin(&loop, 1 + shmx_op_info(call->op)->operands, views)) return 0;
+  if (shmx_view_count(&call->out) == 0) return 0;
   if (shmx_op_divides(call->op, call->dtype) && has_zero(&call->in[1])) return -EDOM;
+  if (run_whole(call)) return 0;
+  shmx_loop_begin(&loop, 1 + shmx_op_info(call->op)->operands, views);
   make_plan(&plan, call, views, &loop);
   do run_row(&plan, loop.data, loop.count);
   while (shmx_loop_next(&loop));

@@ -37,7 +37,8 @@ struct shmx_array *shmx_array_push(lua_State *L) {
   struct shmx_array *array = lua_newuserdatauv(L, sizeof *array, 0);
   memset(array, 0, sizeof *array);
   array->tag = &array_tag;
-  luaL_setmetatable(L, SHMX_ARRAY_TYPE);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &array_tag); /* quicker than by its name */
+  lua_setmetatable(L, -2);
   return array;
 }
 
@@ -219,6 +220,8 @@ static void make_metatable(lua_State *L) {
                                    {NULL, NULL}};
   static const luaL_Reg indexing[] = {{"__index", shmx_array_index}, {"__newindex", shmx_array_newindex}, {NULL, NULL}};
   luaL_newmetatable(L, SHMX_ARRAY_TYPE);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &array_tag);
   add_functions(L, plain);
   shmx_array_add_operators(L);
   push_methods(L);

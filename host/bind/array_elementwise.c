@@ -181,7 +181,8 @@ static void make_out(lua_State *L, struct call *call) {
 
 /* The operands as views of the result's shape. */
 static void run(lua_State *L, struct call *call, const struct shmx_view *out) {
-  struct shmx_elementwise work = {.op = call->op, .dtype = call->dtype, .out = *out};
+  struct shmx_elementwise work;
+  work.op = call->op, work.dtype = call->dtype, work.out = *out;
   for (int i = 0; i < call->operands; i++) {
     if (call->array[i]) {
       if (!call->array[i]->view.data) luaL_error(L, "array is closed");

@@ -252,6 +252,25 @@ static void test_division_by_zero_writes_nothing(void) {
   }
 }
 
+/* By one number, as by as many equal ones. */
+static void test_division_by_one_number(void) {
+  static const int64_t divisors[] = {1,         -1,        2,         -2,           3, 7, -7, 10, 1000003,
+                                     1LL << 40, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+  for (size_t d = 0; d < sizeof divisors / sizeof divisors[0]; d++) {
+    for (int op = SHMX_OP_IDIV; op <= SHMX_OP_MOD; op++) {
+      struct shmx_elementwise one = random_call((enum shmx_op)op, SHMX_I64, 203), each = one;
+      for (int i = 0; i < 203; i++) ((int64_t *)each.in[1].data)[i] = divisors[d];
+      memcpy(one.in[0].data, divisors, sizeof divisors);
+      one.in[1].strides[0] = 0;
+      one.out = vector(SHMX_I64, 203);
+      for (int level = 0; level < SHMX_LEVEL_COUNT && shmx_level_use((enum shmx_level)level); level++) {
+        CHECK(shmx_elementwise_run(&one) == 0 && shmx_elementwise_run(&each) == 0);
+        CHECK(same_elements(&one.out, &each.out));
+      }
+    }
+  }
+}
+
 /* All pairs of bytes, and pairs near the ends of wider types, against the definition. */
 static void test_quotients_are_rounded_down(void) {
   static const int64_t values[] = {INT64_MIN, INT64_MIN + 1, INT32_MIN, INT16_MIN, -128,     -7, -2, -1, 1, 2,
@@ -292,6 +311,7 @@ int main(int argc, char **argv) {
       {"results_in_place", test_results_in_place},
       {"rows_in_many_dimensions", test_rows_in_many_dimensions},
       {"division_by_zero_writes_nothing", test_division_by_zero_writes_nothing},
+      {"division_by_one_number", test_division_by_one_number},
       {"quotients_are_rounded_down", test_quotients_are_rounded_down},
       {NULL, NULL},
   };
