@@ -136,6 +136,29 @@ local function format_number(x)
   return text
 end
 
+-- A chart of one line: each system's figure, and how many times as good ours is; returns these by system.
+local function print_line(workload, chart, rows, first)
+  if first then print(("\n%s  %s"):format(workload, chart.unit)) end
+  local ours, times, cells = rows[1] and rows[1].kind == "ours" and rows[1] or nil, {}, {}
+  for i, row in ipairs(rows) do
+    times[row.system] = row ~= ours and ratio(chart, ours, row) or nil
+    cells[i] = ("%s %s%s"):format(row.system, format_number(row.median),
+      times[row.system] and (" (%s times)"):format(format_number(times[row.system])) or "")
+  end
+  print(("  %s  %s"):format(chart.title, table.concat(cells, ", ")))
+  return times
+end
+
+-- The geometric means of the ratios of all charts of one line, by system.
+local function print_means(lists)
+  for system, list in pairs(lists) do
+    local sum, least = 0, math.huge
+    for _, times in ipairs(list) do sum, least = sum + math.log(times), math.min(least, times) end
+    print(("  shmx-lua beside %s: %s times as good in the geometric mean of %d, %s at least"):format(system,
+      format_number(math.exp(sum / #list)), #list, format_number(least)))
+  end
+end
+
 local function print_chart(workload, chart, rows)
   print(("\n%s  %s"):format(workload, chart.title))
   print(("  %-44s %12s %24s   %s"):format("", chart.unit, "least to most", "shmx-lua is as good"))
@@ -240,9 +263,17 @@ local function main()
   print(("%s\n%s\n%d runs in turn; medians"):format(options.command, machine.machine, options.runs))
   for _, workload in ipairs(choose(options, all.workloads)) do
     run_workload(workload, all.entries[workload], options.runs, results, skipped)
-    for _, chart in ipairs(all.charts[workload]) do
+    local ratios = {}
+    for i, chart in ipairs(all.charts[workload]) do
       local rows = results:list(workload, chart)
-      print_chart(workload, chart, rows)
+      if chart.line then
+        for system, times in pairs(print_line(workload, chart, rows, i == 1)) do
+          ratios[system] = ratios[system] or {}
+          table.insert(ratios[system], times)
+        end
+      else
+        print_chart(workload, chart, rows)
+      end
       sections[#sections + 1] = { workload = workload, chart = chart, rows = rows }
       for _, row in ipairs(rows) do
         lines[#lines + 1] = json.encode {
@@ -252,6 +283,7 @@ local function main()
         }
       end
     end
+    print_means(ratios)
   end
   tell_skipped(skipped)
   if options.json then write_lines(options.json, lines) end

@@ -8,6 +8,7 @@
 ---@field title string
 ---@field unit string
 ---@field better "more"|"less"
+---@field line boolean?      one line is enough for it
 
 ---A program that gives figures.
 ---@class bench.Entry
@@ -26,6 +27,11 @@
 local SIZES = { { "1 KiB", 1 << 10 }, { "64 KiB", 1 << 16 }, { "1 MiB", 1 << 20 }, { "64 MiB", 1 << 26 },
   { "512 MiB", 1 << 29 } }
 local LARGE = 1 << 20 -- from here on speed is told in GB/s
+
+-- Operations on arrays, as the programs name them; those of floats alone.
+local OPERATIONS = { "fill", "range", "copy", "a+b", "a+b_new", "a*b+c", "sum", "dot", "min_max", "cumsum", "a<b",
+  "mask", "take", "transpose", "sort", "argsort", "astype" }
+local FLOAT_OPERATIONS = { "sqrt", "exp" }
 
 ---@class bench.Places
 ---@field shmx string     the command
@@ -81,7 +87,9 @@ local function new(places)
   end
 
   local function chart(key, title, unit, better)
-    table.insert(self.charts[current], { key = key, title = title, unit = unit, better = better })
+    local new_chart = { key = key, title = title, unit = unit, better = better }
+    table.insert(self.charts[current], new_chart)
+    return new_chart
   end
 
   local function add(kind, system, figures, command, ...)
@@ -186,6 +194,38 @@ local function new(places)
   add("peer", "Node, messages", start, measured("time", node("messages", "W5")), "node")
   add("peer", "joblib", start, measured("time", py("joblib", "W5")), "python", "joblib").slow = true
   add("peer", "Lua Lanes", start, measured("time", lanes "W5"), "lanes")
+
+  workload "W6"
+  for _, memory in ipairs { "warm", "fresh" } do
+    chart(memory, "10^7 i64 filled with i * i % 7, " .. memory .. " memory", "ms", "less")
+  end
+  local fill = { warm = "warm", fresh = "fresh" }
+  add("ours", "shmx-lua, generate", fill, ours("fill", "generate"))
+  add("ours", "shmx-lua, a[i] = ...", fill, ours("fill", "loop"))
+  add("limit", "C", fill, limit "fill")
+  add("hand", "LuaJIT", fill, luajit "W6", "luajit")
+  add("peer", "the same loop over a Lua table", fill, ours("fill", "table"))
+  add("peer", "NumPy", fill, { python, places.here .. "/peers/fill.py", "vector" }, "python", "numpy")
+  add("peer", "a Python loop over a NumPy array", fill, { python, places.here .. "/peers/fill.py", "loop" }, "python",
+    "numpy").slow = true
+
+  workload "W7"
+  for _, n in ipairs { "1000", "1000000", "10000000" } do
+    for _, dtype in ipairs { "f64", "f32", "i64", "i32" } do
+      local figures = {}
+      local function operation(name)
+        local key = ("%s %s %s"):format(name, dtype, n)
+        chart(key, ("%-10s %s  n = %8s"):format(name:gsub("_", " "), dtype, n), "ns", "less").line = true
+        figures[name] = key
+      end
+      for _, name in ipairs(OPERATIONS) do operation(name) end
+      for _, name in ipairs(dtype:match "^f" and FLOAT_OPERATIONS or {}) do operation(name) end
+      add("ours", "shmx-lua", figures, ours("arrays", dtype, n))
+      add("limit", "C", figures, limit("arrays", dtype, n))
+      add("peer", "NumPy", figures, { "env", "-u", "OPENBLAS_CORETYPE", "-u", "OPENBLAS_L2_SIZE",
+        "OPENBLAS_NUM_THREADS=1", python, places.here .. "/peers/arrays.py", dtype, n }, "python", "numpy")
+    end
+  end
 
   workload "scale"
   local function scale(key, title, unit, better, figure, ...)

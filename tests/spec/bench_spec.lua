@@ -28,7 +28,8 @@ describe("a program of the bench", function()
     ["job 2"] = {}, ["start"] = {}, ["tasks W2 2000 2"] = { "rate" }, ["tasks W2map 2000 2"] = { "rate" },
     ["tasks W3 20 awake"] = { "p50", "p99" }, ["tasks W3 5 asleep"] = { "p50", "p99" },
     ["scale arrays 700"] = { "rate" }, ["scale window 700"] = { "rate", "growth" }, ["scale workers 3"] = { "rate" },
-    ["scale handovers 1200"] = { "rate" },
+    ["scale handovers 1200"] = { "rate" }, ["fill generate 1000"] = { "warm", "fresh" },
+    ["fill loop 1000"] = { "warm", "fresh" }, ["arrays f64 100"] = { "a%+b", "sum", "exp" },
   } do
     it("prints its figures: " .. call, function()
       local name, rest = call:match "^(%S+)(.*)$"
@@ -77,7 +78,7 @@ describe("the bench", function()
       assert.is_nil(pipe:close())
       return text
     end
-    assert.matches("there is no workload 'W9'; there are: W1 W2 W3 W4 W5 scale\n", complaint "W9")
+    assert.matches("there is no workload 'W9'; there are: W1 W2 W3 W4 W5 W6 W7 scale\n", complaint "W9")
     assert.matches("unknown option or missing value: %-%-fast\n", complaint "--fast")
     assert.matches("%-%-runs takes a number from 1 on\n", complaint "--runs none")
   end)

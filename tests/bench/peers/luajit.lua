@@ -2,7 +2,7 @@
 --
 -- What one writes by hand in LuaJIT: fork, two pipes with a message for each task, and shared memory mapped before the
 -- fork, or a named one for each array.
--- luajit.lua W1 WORKERS | W2 TASKS WORKERS | W3 ROUNDS | W4 BYTES | W5
+-- luajit.lua W1 WORKERS | W2 TASKS WORKERS | W3 ROUNDS | W4 BYTES | W5 | W6
 
 local ffi = require "ffi"
 local C = ffi.C
@@ -179,6 +179,18 @@ function workloads.W5()
   for i = 1, 8 do pool:put(0, i) end
   for _ = 1, 8 do pool:get() end
   pool:stop()
+end
+
+function workloads.W6()
+  local n = 10000000
+  local out = ffi.cast("int64_t *", map(n * 8, SHARED + ANONYMOUS, -1))
+  local function run()
+    local begin = now()
+    for i = 1, n do out[i - 1] = i * i % 7 end
+    return (now() - begin) * 1e3
+  end
+  print("fresh", run())
+  print("warm", math.min(run(), run(), run()))
 end
 
 workloads[arg[1]](arg[2], arg[3])

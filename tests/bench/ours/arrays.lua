@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: MIT
+--
+-- arrays.lua DTYPE N: what operations on arrays of N elements cost, in nanoseconds for an element.
+
+local shmx = require "shmx"
+
+local LEAST, SAMPLES = 0.01, 3 -- seconds that a sample takes, and how many there are
+
+local function time(f, rounds)
+  local begin = shmx.clock()
+  for _ = 1, rounds do f() end
+  return shmx.clock() - begin
+end
+
+-- Seconds that a call of f takes, the median of some samples.
+local function measure(f)
+  f()
+  local rounds, samples = 1, {}
+  while time(f, rounds) < LEAST do rounds = rounds * 4 end
+  for i = 1, SAMPLES do samples[i] = time(f, rounds) / rounds end
+  table.sort(samples)
+  return samples[(SAMPLES + 1) // 2]
+end
+
+local other = { f64 = "f32", f32 = "f64", i64 = "f64", i32 = "i64" }
+
+-- Values in no order: of integers all bits, of floats from 0 to 1.
+local function scramble(dtype, n)
+  local x = shmx.range("i64", 1, n) * 0x9E3779B97F4A7C15
+  if dtype == "i64" or dtype == "i32" then return x:astype(dtype) end
+  return ((x >> 11) * 2.0 ^ -53):astype(dtype)
+end
+
+local function operations(dtype, n)
+  local a = (shmx.range("i64", 1, n) % 1000 * 0.1 + 1):astype(dtype)
+  local b, c, result = a:view({ n, 1, -1 }):copy(), shmx.full(dtype, n, 1), shmx.empty(dtype, n)
+  local out, mask = { out = result }, { out = shmx.empty("bool", n) }
+  local cast, half = { out = shmx.empty(other[dtype], n) }, a:lt(50)
+  local shuffled, places = scramble(dtype, n), scramble("i64", n):shr(1) % n + 1
+  local side = math.floor(n ^ 0.5)
+  local square = a:view({ 1, side * side }):reshape(side, side)
+  local turned = { out = shmx.empty(dtype, { side, side }) }
+  local list = {
+    fill = function() result:fill(7) end,
+    range = function() return shmx.range(dtype, 0, n - 1) end,
+    copy = function() a:copy(out) end,
+    ["a+b"] = function() a:add(b, out) end,
+    ["a+b new"] = function() return a + b end,
+    ["a*b+c"] = function() a:mul(b, out):add(c, out) end,
+    sum = function() return a:sum() end,
+    dot = function() return a:dot(b) end,
+    ["min max"] = function() return a:min(), a:max() end,
+    cumsum = function() a:cumsum(out) end,
+    ["a<b"] = function() a:lt(b, mask) end,
+    mask = function() return a:take(half) end,
+    take = function() a:take(places, out) end,
+    transpose = function() square:transpose():copy(turned) end,
+    sort = function() shuffled:sort(out) end,
+    argsort = function() return shuffled:argsort() end,
+    astype = function() a:astype(other[dtype], cast) end,
+  }
+  if dtype == "f64" or dtype == "f32" then
+    list.sqrt = function() a:sqrt(out) end
+    list.exp = function() shuffled:exp(out) end
+  end
+  return list
+end
+
+local dtype, n = arg[1], math.tointeger(tonumber(arg[2]))
+for name, f in pairs(operations(dtype, n)) do
+  collectgarbage()
+  if pcall(f) then print(("%s\t%.5g"):format(name:gsub(" ", "_"), measure(f) / n * 1e9)) end
+end
