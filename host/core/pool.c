@@ -45,6 +45,7 @@ struct shmx_pool {
   uint32_t *found; /* circular */
   uint32_t found_first, found_count, found_capacity;
   uint32_t in_flight;
+  uint32_t known_state;            /* of the pool: what the caller has been told, or woken for */
   uint32_t *lingering, nlingering; /* slots; no more than there are lanes */
   uint64_t published, collected;   /* tasks */
   char *config;
@@ -145,7 +146,7 @@ int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *optio
 }
 
 int shmx_pool_ready(struct shmx_pool *pool, const char **why) {
-  uint32_t state = atomic_load(&pool->map.shm->state);
+  uint32_t state = pool->known_state = atomic_load(&pool->map.shm->state);
   *why = pool->map.shm->broken;
   pool->map.shm->broken[SHMX_LANE_TEXT - 1] = 0;
   return state == SHMX_POOL_OPENING ? 0 : state == SHMX_POOL_BROKEN ? -1 : 1;
@@ -481,31 +482,30 @@ bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome) {
   }
 }
 
-/* The states of the pools in one number, which changes when one of them does: a state only grows. */
-static uint32_t sum_states(struct shmx_pool *const *pools, uint32_t count) {
-  uint32_t sum = 0;
-  for (uint32_t i = 0; i < count; i++) sum += atomic_load(&pools[i]->map.shm->state);
-  return sum;
+/* A state that has changed after the caller was told of it, and before it decided to wait, is new too. */
+static bool has_new_state(struct shmx_pool *pool) {
+  uint32_t known = pool->known_state;
+  pool->known_state = atomic_load(&pool->map.shm->state);
+  return pool->known_state != known;
 }
 
-static bool something_new(struct shmx_pool *const *pools, uint32_t count, uint32_t states) {
+static bool something_new(struct shmx_pool *const *pools, uint32_t count) {
   bool found = false;
-  for (uint32_t i = 0; i < count; i++) found |= collect(pools[i]);
-  return found || sum_states(pools, count) != states || shmx_ring_available(&pools[0]->host->link.notes) > 0;
+  for (uint32_t i = 0; i < count; i++) found |= collect(pools[i]) | has_new_state(pools[i]);
+  return found || shmx_ring_available(&pools[0]->host->link.notes) > 0;
 }
 
 int shmx_pool_wait_any(struct shmx_pool *const *pools, uint32_t count, int64_t deadline) {
   struct shmx_host *host = pools[0]->host;
   struct shmx_link *link = &host->link;
-  uint32_t states = sum_states(pools, count);
   shmx_patience_begin(&link->patience);
   do {
-    if (something_new(pools, count, states)) return 0;
+    if (something_new(pools, count)) return 0;
     shmx_memory_attend(host->memory);
   } while ((deadline < 0 || shmx_os_now() < deadline) && shmx_patience_lasts(&link->patience));
   shmx_bell_prepare(&link->self->bell);
   SHMX_FAULT("m0");
-  int r = something_new(pools, count, states) ? 0 : shmx_link_sleep(link, deadline);
+  int r = something_new(pools, count) ? 0 : shmx_link_sleep(link, deadline);
   shmx_bell_awake(&link->self->bell);
   if (r == -EPIPE) shmx_host_mend(host);
   return r;
@@ -524,7 +524,8 @@ void shmx_pool_close(struct shmx_pool *pool, int64_t kill_at) {
 }
 
 bool shmx_pool_is_closed(struct shmx_pool *pool) {
-  return pool->host->link.dead || atomic_load(&pool->map.shm->state) == SHMX_POOL_CLOSED;
+  pool->known_state = atomic_load(&pool->map.shm->state);
+  return pool->host->link.dead || pool->known_state == SHMX_POOL_CLOSED;
 }
 
 /* Lets go of what ends brought that nobody took, and tells that the dead workers' results are read to the end. */
