@@ -35,14 +35,16 @@ static void accept(lua_State *L, uint32_t abi, uint32_t revision, const void *mo
              "compile the module with the shmx/shmx.h that belongs to it");
 }
 
-static void describe(const struct shmx_view *from, struct shmx_array_view *view) {
+static void describe(const struct shmx_array *array, struct shmx_array_view *view) {
+  const struct shmx_view *from = &array->view;
   memset(view, 0, sizeof *view);
   view->data = from->data;
   view->count = shmx_view_count(from);
   view->dtype = (int32_t)from->dtype;
   view->ndim = from->ndim;
   view->bytes = (uint32_t)shmx_dtype_size(from->dtype);
-  view->flags = SHMX_WRITABLE | (shmx_view_is_contiguous(from) ? SHMX_CONTIGUOUS : 0);
+  view->flags = shmx_view_is_contiguous(from) ? SHMX_CONTIGUOUS : 0;
+  if (!array->segment->read_only) view->flags |= SHMX_WRITABLE;
   memcpy(view->shape, from->shape, (size_t)from->ndim * sizeof *from->shape);
   memcpy(view->strides, from->strides, (size_t)from->ndim * sizeof *from->strides);
 }
@@ -50,7 +52,7 @@ static void describe(const struct shmx_view *from, struct shmx_array_view *view)
 static int to_array(lua_State *L, int index, struct shmx_array_view *view) {
   struct shmx_array *array = shmx_array_test(L, index);
   if (!array || !array->segment || !array->view.data) return 0;
-  describe(&array->view, view);
+  describe(array, view);
   return 1;
 }
 
@@ -85,7 +87,7 @@ static void new_array(lua_State *L, int dtype, int ndim, const int64_t *shape, u
   if (r == -EINVAL) luaL_error(L, "cannot make an array: 1 to %d dimensions, none of them negative", SHMX_MAX_NDIM);
   if (r < 0) luaL_error(L, "cannot make an array: more elements than there can be");
   luaL_checkstack(L, 4, NULL);
-  describe(&shmx_array_new(L, &wanted, flags & SHMX_ZEROED ? SHMX_ALLOC_ZERO : 0)->view, view);
+  describe(shmx_array_new(L, &wanted, flags & SHMX_ZEROED ? SHMX_ALLOC_ZERO : 0), view);
 }
 
 static int check_dtype(lua_State *L, int arg) {

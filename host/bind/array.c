@@ -33,6 +33,12 @@ struct shmx_array *shmx_array_check(lua_State *L, int index) {
   return array;
 }
 
+struct shmx_array *shmx_array_check_writable(lua_State *L, int index) {
+  struct shmx_array *array = shmx_array_check(L, index);
+  if (array->segment->read_only) luaL_error(L, "array is %s", SHMX_ARRAY_READ_ONLY);
+  return array;
+}
+
 struct shmx_array *shmx_array_push(lua_State *L) {
   struct shmx_array *array = lua_newuserdatauv(L, sizeof *array, 0);
   memset(array, 0, sizeof *array);
@@ -208,6 +214,7 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_select_methods);
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
+  add_functions(L, shmx_array_file_methods);
   shmx_array_add_ops(L);
   shmx_array_add_reductions(L);
 }
@@ -235,6 +242,7 @@ void shmx_array_open(lua_State *L) {
   add_functions(L, shmx_array_constructors);
   add_functions(L, shmx_array_from_constructors);
   add_functions(L, shmx_array_combine_constructors);
+  add_functions(L, shmx_array_file_constructors);
   lua_newtable(L);
   shmx_array_add_ops(L);
   lua_setfield(L, -2, "elementwise");

@@ -5,7 +5,7 @@
 
 /* a:fill(v) gives every element the value and returns the array. */
 static int array_fill(lua_State *L) {
-  const struct shmx_view *view = &shmx_array_check(L, 1)->view;
+  const struct shmx_view *view = &shmx_array_check_writable(L, 1)->view;
   uint64_t element;
   lua_settop(L, 2);
   if (!shmx_element_store(L, 2, view->dtype, &element)) {

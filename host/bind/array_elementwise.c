@@ -138,6 +138,7 @@ static void read_out(lua_State *L, struct call *call) {
   struct shmx_array *out = shmx_array_test(L, -1);
   if (!out) shmx_array_bad_argument(L, at, "out must be an array, not %s", shmx_array_describe(L, -1));
   if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", name);
+  if (out->segment->read_only) luaL_error(L, "bad out to '%s' (the array is %s)", name, SHMX_ARRAY_READ_ONLY);
   if (!shmx_view_same_shape(&out->view, &call->shape)) {
     luaL_error(L, "bad out to '%s' (it has the shape %s, the result %s)", name, shmx_array_push_shape(L, &out->view),
                shmx_array_push_shape(L, &call->shape));

@@ -10,14 +10,23 @@
 #include "bind/array_element.h"
 #include "bind/array_parts.h"
 
-enum field { FIELD_DTYPE = 1, FIELD_SHAPE, FIELD_STRIDES, FIELD_NDIM, FIELD_SIZE, FIELD_NBYTES, FIELD_SEGMENT };
+enum field {
+  FIELD_DTYPE = 1,
+  FIELD_SHAPE,
+  FIELD_STRIDES,
+  FIELD_NDIM,
+  FIELD_SIZE,
+  FIELD_NBYTES,
+  FIELD_SEGMENT,
+  FIELD_FROZEN
+};
 
 static const struct {
   const char *name;
   enum field field;
 } fields[] = {
     {"dtype", FIELD_DTYPE}, {"shape", FIELD_SHAPE},   {"strides", FIELD_STRIDES}, {"ndim", FIELD_NDIM},
-    {"size", FIELD_SIZE},   {"nbytes", FIELD_NBYTES}, {"segment", FIELD_SEGMENT},
+    {"size", FIELD_SIZE},   {"nbytes", FIELD_NBYTES}, {"segment", FIELD_SEGMENT}, {"frozen", FIELD_FROZEN},
 };
 
 void shmx_array_add_fields(lua_State *L) {
@@ -47,6 +56,7 @@ static int push_field(lua_State *L, enum field field) {
   case FIELD_SIZE: lua_pushinteger(L, shmx_view_count(&view)); break;
   case FIELD_NBYTES: lua_pushinteger(L, shmx_view_nbytes(&view)); break;
   case FIELD_SEGMENT: shmx_array_push_segment(L, array->segment); break;
+  case FIELD_FROZEN: lua_pushboolean(L, array->segment->read_only); break;
   }
   return 1;
 }
@@ -173,6 +183,7 @@ static int newindex_slowly(lua_State *L) {
   lua_Integer i;
   if (!shmx_array_to_integer(L, 2, &i)) return not_an_index(L, 2);
   if (i < 1 || i > view->shape[0]) return out_of_range(L, i, view, 0);
+  shmx_array_check_writable(L, 1);
   return luaL_error(L, "a[%I] is an array of its own, since this one has %d dimensions; use a:set or a[%I]:fill",
                     (LUAI_UACINT)i, (int)view->ndim, (LUAI_UACINT)i);
 }
@@ -183,6 +194,7 @@ int shmx_array_newindex(lua_State *L) {
   if (!array || !shmx_array_to_integer(L, 2, &i)) return newindex_slowly(L);
   const struct shmx_view *view = &array->view;
   if (view->ndim != 1 || (uint64_t)i - 1 >= (uint64_t)view->shape[0]) return newindex_slowly(L);
+  if (array->segment->read_only) return newindex_slowly(L);
   if (shmx_element_store(L, 3, view->dtype, (char *)view->data + (i - 1) * view->strides[0])) return 0;
   return bad_element(L, view, &(int64_t){i - 1}, 3);
 }
@@ -205,7 +217,7 @@ static int array_get(lua_State *L) {
 }
 
 static int array_set(lua_State *L) {
-  const struct shmx_view *view = &shmx_array_check(L, 1)->view;
+  const struct shmx_view *view = &shmx_array_check_writable(L, 1)->view;
   int64_t position[SHMX_MAX_NDIM] = {0};
   int value = lua_gettop(L);
   check_positions(L, view, value < 2 ? 0 : value - 2, position);

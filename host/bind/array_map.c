@@ -246,7 +246,7 @@ static int array_map(lua_State *L) {
 /* a:generate(f): sets each element to f(i, j, ...), and returns the array. */
 static int array_generate(lua_State *L) {
   struct mapping m;
-  shmx_array_check(L, 1);
+  shmx_array_check_writable(L, 1);
   check_function(L);
   shmx_array_check_end(L, 2);
   lua_settop(L, 2);

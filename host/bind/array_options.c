@@ -93,6 +93,8 @@ static struct shmx_array *find_out(lua_State *L, int arg) {
   struct shmx_array *out = shmx_array_test(L, -1);
   if (!out) shmx_array_bad_argument(L, arg, "out must be an array, not %s", shmx_array_describe(L, -1));
   if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", function_name(L));
+  if (out->segment->read_only)
+    luaL_error(L, "bad out to '%s' (the array is %s)", function_name(L), SHMX_ARRAY_READ_ONLY);
   return out;
 }
 

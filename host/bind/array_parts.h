@@ -45,6 +45,10 @@ struct shmx_array *shmx_array_produce(lua_State *L, const struct shmx_view *shap
  * allocates while it reads an array shares it first, reads the share, and closes that in the end. */
 struct shmx_array *shmx_array_share(lua_State *L, int index);
 
+/* The array at `index`, which must be open and may be written. Whoever writes into an array that a script gave asks. */
+struct shmx_array *shmx_array_check_writable(lua_State *L, int index);
+#define SHMX_ARRAY_READ_ONLY "read-only; a:copy() makes one that is not"
+
 /* Lets go of the segment; does nothing to a closed array. */
 void shmx_array_close(struct shmx_array *array);
 
@@ -91,6 +95,8 @@ extern const luaL_Reg shmx_array_combine_constructors[]; /* array_combine.c: con
 extern const luaL_Reg shmx_array_combine_methods[];      /* and split, tile */
 extern const luaL_Reg shmx_array_product_methods[];      /* array_product.c: dot, matmul */
 extern const luaL_Reg shmx_array_random_methods[];       /* array_random.c: uniform, normal, integers */
+extern const luaL_Reg shmx_array_file_constructors[];    /* array_file.c: load */
+extern const luaL_Reg shmx_array_file_methods[];         /* array_file.c: save */
 
 /* Metamethods; __index and __newindex have the table of methods as their first upvalue instead of a name. */
 int shmx_array_index(lua_State *L);

@@ -26,6 +26,7 @@ const char *shmx_luapool_explain(int code) {
   case -EPIPE: return "the supervisor process of its pool has died";
   case -ESHUTDOWN: return "the pool is broken";
   case -ESTALE: return "an array belongs to a pool whose supervisor has died; send a copy of it (a:copy())";
+  case -EXDEV: return "a mapped file cannot be handed over; load it in the worker, or send a copy (a:copy())";
   case -EDQUOT: return "the memory budget is used up (--memory, shmx.memory)";
   case -EFBIG: return "it is larger than the memory budget (--memory, shmx.memory)";
   case -EMFILE: return "the limit of open files is reached (ulimit -n)";

@@ -453,7 +453,8 @@ static void refuse(void *context, int error, struct shmx_outgoing *result) {
   lua_State *L = here.L;
   const char *why = error == -EDQUOT || error == -EFBIG ? "the memory budget" : "the system";
   forget_traceback(L);
-  lua_pushfstring(L, "%s refuses the result", why);
+  if (error == -EXDEV) lua_pushliteral(L, "a mapped file cannot be handed over; return a copy (a:copy())");
+  else lua_pushfstring(L, "%s refuses the result", why);
   pack_protected(L, pack_error, lua_gettop(L));
   lua_settop(L, PERFORM);
   fill(result);

@@ -12,6 +12,7 @@
 struct shmx_chunk {
   uint64_t id;
   uint64_t size;
+  uint64_t charged; /* own: of the memory budget */
   char *base;
   int fd;                   /* the maker's, until the supervisor has it; -1 otherwise */
   bool own;                 /* made here */
@@ -19,6 +20,7 @@ struct shmx_chunk {
   bool retired;             /* own: nothing new is allocated in it; foreign: unmapped with its last segment */
   bool large;               /* own: made for one segment */
   bool unwritten;           /* large: its pages are not there yet; they come by writing its only segment */
+  bool outside;             /* own: not a memory object of ours (outside.h) */
   uint32_t segments;        /* handles of this process in it */
   uint64_t freed_at;        /* large and free: when it became warm (a serial number) */
   struct shmx_block *first; /* own: its blocks in the order of their places (heap.c) */

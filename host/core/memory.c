@@ -184,6 +184,7 @@ void shmx_segment_release(struct shmx_segment *segment) {
 /* --- handing over --- */
 
 int shmx_memory_describe(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref) {
+  if (segment->chunk->outside) return -EXDEV;
   if (segment->lost || segment->chunk->retired) return -ESTALE;
   if (!memory->link) return -EPIPE;
   int r = segment->own ? shmx_warehouse_announce(memory, segment->chunk) : 0;

@@ -36,6 +36,7 @@ struct shmx_segment {
   uint32_t task;   /* main: the number of the task that brought it, 0: none did, or it is not known */
   bool own;        /* made by this process */
   bool shared;     /* the supervisor knows it */
+  bool read_only;  /* its bytes are not to be written, and perhaps cannot be */
   bool lost;       /* the supervisor that knew it is gone: usable here, but it cannot be handed over any more */
   struct shmx_block *block; /* own: where the allocator keeps it */
 };
@@ -85,8 +86,8 @@ void shmx_memory_join(struct shmx_memory *memory, struct shmx_link *link);
 void shmx_memory_leave(struct shmx_memory *memory);
 
 /* Describes the segment for a message, with its chunk known to the supervisor; nobody holds the segment by that, so the
- * caller keeps it as long as somebody may look (function prototypes). 0; -ESTALE when it is lost; -EPIPE when the
- * supervisor is gone; or -errno. */
+ * caller keeps it as long as somebody may look (function prototypes). 0; -ESTALE when it is lost; -EXDEV when it is
+ * a mapped file; -EPIPE when the supervisor is gone; or -errno. */
 int shmx_memory_describe(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref);
 
 /* NOTIFY: writes that the segment goes to `receiver`. The segment keeps a reference until the supervisor

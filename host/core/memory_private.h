@@ -48,6 +48,9 @@ struct shmx_memory {
 int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out);
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block);
 
+/* Takes up a chunk for one segment that was made elsewhere (outside.c); putting its block lets go of it. */
+void shmx_warehouse_add(struct shmx_memory *memory, struct shmx_chunk *chunk);
+
 /* Sends the chunk's descriptor to the supervisor, once. 0 or -errno. */
 int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk);
 

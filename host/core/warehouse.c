@@ -95,7 +95,7 @@ static void unlink_chunk(struct shmx_chunk **list, struct shmx_chunk *chunk) {
 /* Gives an own chunk without segments back to the kernel. The pages go at once, whoever else has it mapped. */
 static void destroy(struct shmx_memory *memory, struct shmx_chunk *chunk) {
   unlink_chunk(chunk->large ? &memory->large : &memory->small, chunk);
-  set_charge(memory, memory->charged - chunk->size);
+  set_charge(memory, memory->charged - chunk->charged);
   if (chunk->announced && !chunk->retired && memory->link) {
     shmx_os_punch_mapped(chunk->base, chunk->size);
     struct shmx_message gone = {shmx_message_head(SHMX_MSG_CHUNK_GONE, SHMX_PEER_NONE), 0, 0, chunk->id, chunk->size};
@@ -149,6 +149,7 @@ static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, u
   }
   chunk->large = large;
   chunk->unwritten = produced;
+  chunk->charged = size;
   struct shmx_chunk **list = large ? &memory->large : &memory->small;
   chunk->next = *list;
   *list = chunk;
@@ -243,7 +244,9 @@ int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags
 
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block) {
   struct shmx_chunk *chunk = block->chunk;
-  if (chunk->large) {
+  if (chunk->outside) {
+    destroy(memory, chunk);
+  } else if (chunk->large) {
     block->clean = false;
     chunk->freed_at = ++memory->warm_serial;
     memory->warm += chunk->size;
@@ -256,6 +259,11 @@ void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block) {
   } else {
     shmx_heap_free(&memory->heap, block);
   }
+}
+
+void shmx_warehouse_add(struct shmx_memory *memory, struct shmx_chunk *chunk) {
+  chunk->next = memory->large;
+  memory->large = chunk;
 }
 
 void shmx_memory_trim(struct shmx_memory *memory) {

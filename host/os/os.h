@@ -55,6 +55,25 @@ uint64_t shmx_os_memory_available(void);
 bool shmx_os_forked(void);
 void shmx_os_forget_fork(void);
 
+/* --- files --- */
+
+/* Opens a regular file for reading; *size is what it has now. -EISDIR and -ESPIPE for what is none. */
+int shmx_os_file_open(const char *path, uint64_t *size);
+int shmx_os_file_read(int fd, uint64_t offset, void *bytes,
+                      uint64_t size);                             /* all of it; -ENODATA: the file ends before */
+int shmx_os_file_map(int fd, uint64_t size, void **out);          /* shared, to be read only */
+int shmx_os_file_write(int fd, const void *bytes, uint64_t size); /* all of it */
+
+/* A file that is to take the place of another, or of none. Write into `fd`, then end: from then on the new one is there,
+ * on the disk; after an error, and after abandoning it, the old one. */
+struct shmx_os_replacement {
+  int fd;
+  char path[4096], temporary[4096];
+};
+int shmx_os_replace_begin(const char *path, struct shmx_os_replacement *replacement);
+int shmx_os_replace_end(struct shmx_os_replacement *replacement);
+void shmx_os_replace_abandon(struct shmx_os_replacement *replacement);
+
 /* --- waking --- */
 
 /* Sleeps while *word == expected, at most until `deadline` (shmx_os_now, < 0: no limit). 0, -EAGAIN, -EINTR, -ETIMEDOUT. */

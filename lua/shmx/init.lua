@@ -20,6 +20,8 @@ core.on_failure(failure.new)
 ---@field size integer        number of elements
 ---@field nbytes integer
 ---@field segment shmx.Segment
+---@field frozen boolean      it cannot be written
+---@field save fun(self: shmx.Array, path: string): shmx.Array   as a .npy file
 ---@field get fun(self: shmx.Array, ...: integer): number|boolean|nil       negative indices count from the end
 ---@field set fun(self: shmx.Array, ...): nil                               set(i, j, ..., value)
 ---@field fill fun(self: shmx.Array, value: number|boolean): shmx.Array
@@ -118,6 +120,7 @@ core.on_failure(failure.new)
 ---@field [shmx.Binary] fun(a: shmx.Operand, b: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field clip fun(a: shmx.Operand, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field where fun(condition: shmx.Operand, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Operand
+---@field load fun(path: string, options?: {mmap: boolean}): shmx.Array  a .npy file
 ---@field task fun(f: function|table, ...): shmx.Task
 ---@field pool fun(options?: shmx.PoolOptions): shmx.Pool
 ---@field wait fun(tasks: shmx.Task[], seconds?: number): boolean  waits for all; have they ended?
@@ -132,7 +135,7 @@ core.on_failure(failure.new)
 local shmx = { version = core.version }
 
 for _, name in ipairs {
-  "array", "empty", "full", "range", "linspace", "from", "frombytes", "concat", "stack",
+  "array", "empty", "full", "range", "linspace", "from", "frombytes", "load", "concat", "stack",
   "task", "wait", "first", "clock", "pid", "cpus",
 } do
   shmx[name] = core[name]

@@ -12,6 +12,7 @@
 #include "bind/array.h"
 #include "check.h"
 #include "core/chunk.h"
+#include "core/outside.h"
 
 struct shmx_memory {
   uint64_t serial;
@@ -57,6 +58,11 @@ int shmx_memory_alloc_wait(struct shmx_memory *m, uint64_t size, unsigned flags,
 int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void *context) {
   make(context, 0, segment->data, segment->size);
   return 0;
+}
+
+int shmx_memory_map_file(struct shmx_memory *m, int fd, uint64_t size, struct shmx_segment **out) {
+  (void)fd;
+  return shmx_memory_alloc(m, size, 0, out);
 }
 
 void shmx_segment_retain(struct shmx_segment *segment) { segment->refs++; }

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files. A file is written into a new one beside it, which takes its place when all of it is on the disk: whatever happens
+ * meanwhile, the old one is there. Where the file system can do it the new one has no name until then, so that nothing is
+ * left of it if the process dies.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "os/os.h"
+
+int shmx_os_file_open(const char *path, uint64_t *size) {
+  struct stat status;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not waiting for anybody who would write into a pipe */
+  if (fd < 0) return -errno;
+  int r = fstat(fd, &status) < 0 ? -errno : S_ISDIR(status.st_mode) ? -EISDIR : S_ISREG(status.st_mode) ? 0 : -ESPIPE;
+  if (r == 0) *size = (uint64_t)status.st_size;
+  if (r == 0) return shmx_os_above_standard(fd);
+  close(fd);
+  return r;
+}
+
+int shmx_os_file_read(int fd, uint64_t offset, void *bytes, uint64_t size) {
+  for (uint64_t have = 0; have < size;) {
+    ssize_t n = pread(fd, (char *)bytes + have, size - have, (off_t)(offset + have));
+    if (n == 0) return -ENODATA;
+    if (n < 0 && errno != EINTR) return -errno;
+    if (n > 0) have += (uint64_t)n;
+  }
+  return 0;
+}
+
+int shmx_os_file_map(int fd, uint64_t size, void **out) {
+  void *base = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+  if (base == MAP_FAILED) return -errno;
+  *out = base;
+  return 0;
+}
+
+int shmx_os_file_write(int fd, const void *bytes, uint64_t size) {
+  for (uint64_t done = 0; done < size;) {
+    ssize_t n = write(fd, (const char *)bytes + done, size - done);
+    if (n < 0 && errno != EINTR) return -errno;
+    if (n > 0) done += (uint64_t)n;
+  }
+  return 0;
+}
+
+/* --- replacing --- */
+
+/* Where the file really is, behind symbolic links, and what it may be read and written by. A file that does not exist yet
+ * is as the process makes files. */
+static int find_target(struct shmx_os_replacement *r, const char *path, mode_t *mode) {
+  struct stat status;
+  *mode = 0;
+  if (!realpath(path, r->path)) {
+    if (errno != ENOENT) return -errno;
+    return snprintf(r->path, sizeof r->path, "%s", path) < (int)sizeof r->path ? 0 : -ENAMETOOLONG;
+  }
+  if (stat(r->path, &status) < 0) return -errno;
+  if (!S_ISREG(status.st_mode)) return S_ISDIR(status.st_mode) ? -EISDIR : -ESPIPE;
+  if (access(r->path, W_OK) < 0) return -errno;
+  *mode = status.st_mode & 07777;
+  return 0;
+}
+
+/* The directory of the file, to be freed; NULL without memory. */
+static char *directory_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+}
+
+/* Chooses another name in the same directory: it is taken when 0 is returned. */
+static int name_temporary(struct shmx_os_replacement *r, int (*take)(struct shmx_os_replacement *)) {
+  const char *slash = strrchr(r->path, '/');
+  int length = slash ? (int)(slash + 1 - r->path) : 0, result = -EEXIST;
+  for (unsigned i = 0; i < 100 && result == -EEXIST; i++) {
+    int n = snprintf(r->temporary, sizeof r->temporary, "%.*s.shmx-%d-%u", length, r->path, (int)getpid(), i);
+    if (n >= (int)sizeof r->temporary) result = -ENAMETOOLONG;
+    else result = take(r);
+  }
+  if (result < 0) r->temporary[0] = 0;
+  return result;
+}
+
+static int take_by_open(struct shmx_os_replacement *r) {
+  r->fd = open(r->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  return r->fd < 0 ? -errno : 0;
+}
+
+static int take_by_link(struct shmx_os_replacement *r) {
+  char self[32];
+  snprintf(self, sizeof self, "/proc/self/fd/%d", r->fd);
+  return linkat(AT_FDCWD, self, AT_FDCWD, r->temporary, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+int shmx_os_replace_begin(const char *path, struct shmx_os_replacement *r) {
+  mode_t mode;
+  r->fd = -1;
+  r->temporary[0] = 0;
+  int result = find_target(r, path, &mode);
+  char *directory = result == 0 ? directory_of(r->path) : NULL;
+  if (!directory) return result < 0 ? result : -ENOMEM;
+  r->fd = open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+  free(directory);
+  if (r->fd < 0) result = errno == EOPNOTSUPP || errno == EISDIR ? name_temporary(r, take_by_open) : -errno;
+  if (result == 0) r->fd = shmx_os_above_standard(r->fd);
+  if (result == 0 && r->fd < 0) result = r->fd;
+  if (result == 0 && mode && fchmod(r->fd, mode) < 0) result = -errno;
+  if (result < 0) shmx_os_replace_abandon(r);
+  return result;
+}
+
+/* The name is safe on the disk when its directory is. That is not known to fail where the file itself could be written. */
+static void sync_directory(const char *path) {
+  char *directory = directory_of(path);
+  int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  free(directory);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
+}
+
+int shmx_os_replace_end(struct shmx_os_replacement *r) {
+  int result = fsync(r->fd) < 0 ? -errno : 0;
+  if (result == 0 && !r->temporary[0]) result = name_temporary(r, take_by_link);
+  if (result == 0 && rename(r->temporary, r->path) < 0) result = -errno;
+  if (result == 0) r->temporary[0] = 0;
+  if (result == 0) sync_directory(r->path);
+  shmx_os_replace_abandon(r);
+  return result;
+}
+
+void shmx_os_replace_abandon(struct shmx_os_replacement *r) {
+  if (r->temporary[0]) unlink(r->temporary);
+  if (r->fd >= 0) close(r->fd);
+  r->fd = -1;
+  r->temporary[0] = 0;
+}
