@@ -215,6 +215,7 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
   add_functions(L, shmx_array_file_methods);
+  add_functions(L, shmx_array_named_methods);
   shmx_array_add_ops(L);
   shmx_array_add_reductions(L);
 }
@@ -243,6 +244,7 @@ void shmx_array_open(lua_State *L) {
   add_functions(L, shmx_array_from_constructors);
   add_functions(L, shmx_array_combine_constructors);
   add_functions(L, shmx_array_file_constructors);
+  add_functions(L, shmx_array_named_constructors);
   lua_newtable(L);
   shmx_array_add_ops(L);
   lua_setfield(L, -2, "elementwise");

@@ -2,9 +2,10 @@
 /* The constructors array, empty, full, range and linspace, and the reading of dtypes and shapes for everybody. */
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include "bind/array_element.h"
-#include "bind/array_parts.h"
+#include "bind/array_options.h"
 
 enum shmx_dtype shmx_array_check_dtype(lua_State *L, int arg) {
   enum shmx_dtype dtype;
@@ -73,7 +74,27 @@ static int make(lua_State *L, unsigned flags) {
   return 1;
 }
 
-static int array_array(lua_State *L) { return make(L, SHMX_ALLOC_ZERO); }
+/* Pushes the name that the options at `arg` give, or nil. */
+static const char *check_name(lua_State *L, int arg) {
+  static const char *const names[] = {"name", NULL};
+  shmx_options_check(L, arg, names);
+  if (!shmx_options_find(L, arg, "name")) return NULL;
+  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  if (!name || strlen(name) != lua_rawlen(L, -1))
+    shmx_array_bad_argument(L, arg, "name must be a text, not %s", shmx_array_describe(L, -1));
+  return name;
+}
+
+static int array_array(lua_State *L) {
+  struct shmx_view view;
+  if (lua_isnoneornil(L, 3)) return make(L, SHMX_ALLOC_ZERO);
+  enum shmx_dtype dtype = shmx_array_check_dtype(L, 1);
+  shmx_array_check_shape(L, 2, dtype, &view);
+  const char *name = check_name(L, 3);
+  if (name) shmx_array_new_named(L, &view, name);
+  else shmx_array_new(L, &view, SHMX_ALLOC_ZERO);
+  return 1;
+}
 
 static int array_empty(lua_State *L) { return make(L, 0); }
 

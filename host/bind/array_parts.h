@@ -40,6 +40,9 @@ struct shmx_array *shmx_array_new(lua_State *L, const struct shmx_view *shape, u
 /* Pushes a new array whose elements `make` writes, in contiguous pieces of whole elements. */
 struct shmx_array *shmx_array_produce(lua_State *L, const struct shmx_view *shape, shmx_producer *make, void *context);
 
+/* Pushes a new array of zeros with a name by which other programs find it (array_named.c). */
+void shmx_array_new_named(lua_State *L, const struct shmx_view *shape, const char *name);
+
 /* Pushes another array of the same segment, with the same view, which the caller may narrow. The array at `index` must
  * be open, also afterwards: allocating runs finalizers, and these may close it. For that reason a function that
  * allocates while it reads an array shares it first, reads the share, and closes that in the end. */
@@ -97,6 +100,8 @@ extern const luaL_Reg shmx_array_product_methods[];      /* array_product.c: dot
 extern const luaL_Reg shmx_array_random_methods[];       /* array_random.c: uniform, normal, integers */
 extern const luaL_Reg shmx_array_file_constructors[];    /* array_file.c: load */
 extern const luaL_Reg shmx_array_file_methods[];         /* array_file.c: save */
+extern const luaL_Reg shmx_array_named_constructors[];   /* array_named.c: attach */
+extern const luaL_Reg shmx_array_named_methods[];        /* array_named.c: path */
 
 /* Metamethods; __index and __newindex have the table of methods as their first upvalue instead of a name. */
 int shmx_array_index(lua_State *L);

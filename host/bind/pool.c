@@ -110,6 +110,15 @@ static int start_host(lua_State *L, struct shmx_host **host) {
   return shmx_host_start(helper, host);
 }
 
+struct shmx_host *shmx_luapool_start_host(lua_State *L) {
+  struct shmx_host *host;
+  int r = start_host(L, &host);
+  if (r == -EPIPE) shmx_error(L, "the supervisor process has died; close the pools that it had, then open new ones");
+  if (r < 0) shmx_error(L, "the supervisor %s cannot be started: %s", lua_tostring(L, -1), shmx_luapool_explain(r));
+  lua_pop(L, 1);
+  return host;
+}
+
 /* core.open(workers, memory, configuration, progress, output, grace, worker_tasks, timeout, retries) -> pool. The
  * configuration is a value for the workers. */
 static int open_pool(lua_State *L) {
@@ -117,18 +126,13 @@ static int open_pool(lua_State *L) {
   lua_settop(L, 9);
   struct lua_pool *pool = push_pool(L);
   shmx_luapool_set_limits(L, pool, 8, 9);
-  struct shmx_host *host;
   int index = lua_gettop(L);
-  int r = start_host(L, &host);
-  if (r == -EPIPE)
-    return shmx_error(L, "the supervisor process has died; close the pools that it had, then open new ones");
-  if (r < 0)
-    return shmx_error(L, "the supervisor %s cannot be started: %s", lua_tostring(L, -1), shmx_luapool_explain(r));
+  struct shmx_host *host = shmx_luapool_start_host(L);
   lua_pushcfunction(L, pack_configuration);
   lua_pushlightuserdata(L, pool);
   lua_pushvalue(L, 3);
   if (lua_pcall(L, 2, 0, 0) != LUA_OK) shmx_luapool_refuse(L, NULL);
-  r = start_workers(L, pool, host);
+  int r = start_workers(L, pool, host);
   if (r < 0) return shmx_error(L, "a pool cannot be opened: %s", shmx_luapool_explain(r));
   lua_settop(L, index);
   shmx_luapool_note(L, pool);

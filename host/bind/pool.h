@@ -19,4 +19,7 @@ uint32_t shmx_task_attempt_on_board(lua_State *L, int index);
 /* Registers the type, adds its functions to the module on the top and methods to tasks (which must be open). */
 void shmx_pool_open_type(lua_State *L);
 
+/* The supervisor of this process, started if need be; raises an error when there can be none. */
+struct shmx_host *shmx_luapool_start_host(lua_State *L);
+
 #endif

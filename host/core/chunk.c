@@ -40,7 +40,7 @@ int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chun
   return 0;
 }
 
-int shmx_chunk_attach(uint64_t id, uint64_t size, int fd, struct shmx_chunk **out) {
+int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct shmx_chunk **out) {
   struct shmx_chunk *chunk = calloc(1, sizeof *chunk);
   if (!chunk) {
     close(fd);
@@ -48,7 +48,7 @@ int shmx_chunk_attach(uint64_t id, uint64_t size, int fd, struct shmx_chunk **ou
   }
   *chunk = (struct shmx_chunk){.id = id, .size = size, .fd = fd};
   void *base = NULL;
-  int r = shmx_os_memfd_check(fd, size);
+  int r = (outside ? shmx_os_shm_check : shmx_os_memfd_check)(fd, size);
   if (r == 0) r = shmx_os_map(fd, size, &base);
   if (r < 0) {
     shmx_chunk_destroy(chunk);

@@ -14,13 +14,15 @@ struct shmx_chunk {
   uint64_t size;
   uint64_t charged; /* own: of the memory budget */
   char *base;
-  int fd;                   /* the maker's, until the supervisor has it; -1 otherwise */
+  int fd;                   /* the maker's, until the supervisor has it, or with has_path; -1 otherwise */
   bool own;                 /* made here */
   bool announced;           /* own: the supervisor knows it */
+  bool has_path;            /* somebody was told a path that leads to `fd`, which stays open therefore */
   bool retired;             /* own: nothing new is allocated in it; foreign: unmapped with its last segment */
   bool large;               /* own: made for one segment */
   bool unwritten;           /* large: its pages are not there yet; they come by writing its only segment */
   bool outside;             /* own: not a memory object of ours (outside.h) */
+  bool named;               /* own: the supervisor takes its name away when it is gone */
   uint32_t segments;        /* handles of this process in it */
   uint64_t freed_at;        /* large and free: when it became warm (a serial number) */
   struct shmx_block *first; /* own: its blocks in the order of their places (heap.c) */
@@ -31,8 +33,9 @@ struct shmx_chunk {
  * 0 or -errno. */
 int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chunk **out);
 
-/* Maps a chunk of another process. Takes the descriptor over, also on failure. -EPROTO when it is not a chunk. */
-int shmx_chunk_attach(uint64_t id, uint64_t size, int fd, struct shmx_chunk **out);
+/* Maps a chunk of another process; `outside`: it is not a memory object of ours. Takes the descriptor over, also on
+ * failure. -EPROTO when it is not what it should be. */
+int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct shmx_chunk **out);
 
 /* Unmaps it and closes what is open. Accepts NULL. */
 void shmx_chunk_destroy(struct shmx_chunk *chunk);

@@ -17,21 +17,25 @@
 
 /* Records on the socket. */
 enum shmx_request_type {
-  SHMX_REQ_CHUNK = 1, /* process, with a descriptor: I have made chunk `id` of `size` bytes */
+  SHMX_REQ_CHUNK = 1, /* process, with a descriptor: I have made chunk `id` of `size` bytes (`flags`) */
   SHMX_REQ_FETCH,     /* process: I want chunk `id` */
   SHMX_REQ_OPEN,      /* main, with the pool's memory object, its working directory, and a terminal or what stands for
                        * one if progress is to be shown: open a pool */
+  SHMX_REQ_NAME,      /* process, with a descriptor: the same, and give it `name` as long as `segment` is in it */
   SHMX_REQ_FORGET,    /* main: pool `id` is closed and I have unmapped it */
   SHMX_REQ_TRACE,     /* main, with the memory object of a trace and its file: write one (trace.h) */
   SHMX_REQ_HANDOVER,  /* process: when was segment `id` handed over? */
   SHMX_REQ_SURVEY,    /* process: tell me of segment `id`, or of all (0) */
-  SHMX_REP_CHUNK,     /* supervisor, with a descriptor: chunk `id` of `size` bytes */
+  SHMX_REP_CHUNK,     /* supervisor, with a descriptor: chunk `id` of `size` bytes (`flags`) */
+  SHMX_REP_NAMED,     /* supervisor: it has the name; `error`: -errno instead */
   SHMX_REP_NONE,      /* supervisor: no such chunk */
   SHMX_REP_HELLO,     /* supervisor, its first record, with its pidfd: here I am */
   SHMX_REP_HANDOVER,  /* supervisor: `times` of NOTIFY, ACKNOWLEDGE and TRANSFER COMPLETE; 0: not known */
   SHMX_REP_SURVEY,    /* supervisor, with a descriptor of `size` bytes unless there are none: see survey.h */
   SHMX_REP_OPENED     /* supervisor: the pool's workers are on their way; `error`: -errno instead */
 };
+
+enum { SHMX_CHUNK_OUTSIDE = 1 }; /* in `flags`: memory that has no seals, since others use it too (outside.h) */
 
 enum shmx_progress_mode { SHMX_PROGRESS_NONE = 0, SHMX_PROGRESS_BARS, SHMX_PROGRESS_PLAIN };
 
@@ -43,6 +47,9 @@ struct shmx_request {
   uint32_t slots, lanes, config_size, workers;
   uint32_t progress; /* enum shmx_progress_mode */
   int64_t times[3];
+  uint64_t segment;
+  uint32_t flags;
+  char name[SHMX_OS_NAME_ROOM];
 };
 
 struct shmx_trace;

@@ -177,14 +177,17 @@ void shmx_segment_release(struct shmx_segment *segment) {
     }
     shmx_idmap_remove(&memory->segments, segment->id);
   }
+  /* Who lets go of a name may give it again at once. Only here is it certain that nobody is about to sleep. */
+  bool named = segment->own && segment->chunk->named && memory->link;
   if (segment->own) forget_own(segment);
   else forget_foreign(segment);
+  if (named) shmx_link_wait_read(memory->link);
 }
 
 /* --- handing over --- */
 
 int shmx_memory_describe(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref) {
-  if (segment->chunk->outside) return -EXDEV;
+  if (segment->chunk->outside && segment->read_only) return -EXDEV;
   if (segment->lost || segment->chunk->retired) return -ESTALE;
   if (!memory->link) return -EPIPE;
   int r = segment->own ? shmx_warehouse_announce(memory, segment->chunk) : 0;

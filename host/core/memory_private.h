@@ -48,11 +48,18 @@ struct shmx_memory {
 int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out);
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block);
 
+/* Takes room in the budget for a chunk that is made elsewhere, and gives it back. 0, -EDQUOT or -EFBIG. */
+int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size);
+void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size);
+
 /* Takes up a chunk for one segment that was made elsewhere (outside.c); putting its block lets go of it. */
 void shmx_warehouse_add(struct shmx_memory *memory, struct shmx_chunk *chunk);
 
 /* Sends the chunk's descriptor to the supervisor, once. 0 or -errno. */
 int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk);
+
+/* The supervisor's descriptor of a chunk that it knows, *size and SHMX_CHUNK_ flags. Returns it, or -errno. */
+int shmx_warehouse_fetch(struct shmx_memory *memory, uint64_t id, uint64_t *size, uint32_t *flags);
 
 /* The mapped chunk with this id, own or foreign; asks the supervisor for its descriptor if need be. 0 or -errno. */
 int shmx_warehouse_find(struct shmx_memory *memory, uint64_t id, struct shmx_chunk **out);

@@ -6,7 +6,9 @@
 #include "core/outside.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory_private.h"
 #include "os/os.h"
@@ -33,11 +35,12 @@ static int make_records(struct records *r) {
   return -ENOMEM;
 }
 
-/* Makes them a segment that is all of the memory at `base`. */
-static struct shmx_segment *join(struct shmx_memory *memory, struct records *r, void *base, uint64_t size) {
-  *r->chunk = (struct shmx_chunk){.size = size,
+/* Makes them a segment that is all of the memory at `base`. The chunk takes the descriptor over. */
+static struct shmx_segment *join(struct shmx_memory *memory, struct records *r, void *base, uint64_t size, int fd) {
+  *r->chunk = (struct shmx_chunk){.id = shmx_id_make(memory->peer, ++memory->chunk_serial),
+                                  .size = size,
                                   .base = base,
-                                  .fd = -1,
+                                  .fd = fd,
                                   .own = true,
                                   .large = true,
                                   .outside = true,
@@ -50,10 +53,10 @@ static struct shmx_segment *join(struct shmx_memory *memory, struct records *r, 
                                       .memory = memory,
                                       .chunk = r->chunk,
                                       .own = true,
+                                      .refs = 1,
                                       .block = r->block};
   shmx_warehouse_add(memory, r->chunk);
   memory->live++;
-  r->segment->refs = 1;
   return r->segment;
 }
 
@@ -67,7 +70,96 @@ int shmx_memory_map_file(struct shmx_memory *memory, int fd, uint64_t size, stru
     free_records(&records);
     return r;
   }
-  *out = join(memory, &records, base, size);
+  *out = join(memory, &records, base, size, -1);
   (*out)->read_only = true;
+  return 0;
+}
+
+/* A segment in `size` bytes of an object that can be written. Takes the descriptor over, also on failure. */
+static int take_up(struct shmx_memory *memory, int fd, uint64_t size, struct shmx_segment **out) {
+  struct records records;
+  void *base = NULL;
+  if (fd < 0) return fd;
+  int r = make_records(&records);
+  if (r < 0) {
+    close(fd);
+    return r;
+  }
+  r = shmx_os_map(fd, size, &base);
+  if (r < 0) {
+    free_records(&records);
+    close(fd);
+    return r;
+  }
+  *out = join(memory, &records, base, size, fd);
+  return 0;
+}
+
+/* Sends the object to the supervisor, which gives it the name. */
+static int give_name(struct shmx_memory *memory, struct shmx_segment *segment, const char *name) {
+  struct shmx_chunk *chunk = segment->chunk;
+  struct shmx_request request = {.type = SHMX_REQ_NAME, .id = chunk->id, .size = chunk->size, .segment = segment->id},
+                      reply;
+  int fd = -1;
+  memcpy(request.name, name, strlen(name));
+  int r = shmx_link_request(memory->link, &request, &chunk->fd, 1);
+  if (r == 0) r = shmx_link_answer(memory->link, &reply, &fd);
+  if (fd >= 0) close(fd);
+  if (r == 0) r = reply.error;
+  chunk->announced = chunk->named = r == 0;
+  return r;
+}
+
+int shmx_memory_make_named(struct shmx_memory *memory, const char *name, uint64_t size, struct shmx_segment **out) {
+  if (!shmx_os_shm_is_name(name)) return -EINVAL;
+  if (!memory->link) return -EPIPE;
+  if (size == 0) size = 1;
+  int r = shmx_warehouse_charge(memory, size);
+  if (r < 0) return r;
+  r = take_up(memory, shmx_os_shm_make(size), size, out);
+  if (r < 0) {
+    shmx_warehouse_uncharge(memory, size);
+    return r == -EFBIG ? -ENOSPC : r; /* a limit of the system's, not ours */
+  }
+  (*out)->chunk->charged = size;
+  r = give_name(memory, *out, name);
+  if (r == 0) return 0;
+  shmx_segment_release(*out);
+  *out = NULL;
+  return r;
+}
+
+int shmx_memory_attach_named(struct shmx_memory *memory, const char *name, uint64_t size, uint64_t *there,
+                             struct shmx_segment **out) {
+  if (!shmx_os_shm_is_name(name)) return -EINVAL;
+  if (size == 0) size = 1;
+  int fd = shmx_os_shm_open(name, there);
+  if (fd >= 0 && *there < size) {
+    close(fd);
+    return -ERANGE;
+  }
+  return take_up(memory, fd, size, out);
+}
+
+/* The descriptor of a chunk, which the supervisor has if we do not; from then on it is open as long as the chunk. */
+static int find_descriptor(struct shmx_memory *memory, struct shmx_chunk *chunk) {
+  uint64_t size;
+  uint32_t flags;
+  chunk->has_path = true;
+  if (chunk->fd >= 0) return 0;
+  if (!memory->link) return -EPIPE;
+  int fd = shmx_warehouse_fetch(memory, chunk->id, &size, &flags);
+  if (fd < 0) return fd;
+  chunk->fd = fd;
+  return 0;
+}
+
+int shmx_memory_path(struct shmx_memory *memory, struct shmx_segment *segment, char *path, size_t room,
+                     uint64_t *offset) {
+  if (segment->chunk->outside && segment->read_only) return -EXDEV;
+  int r = find_descriptor(memory, segment->chunk);
+  if (r < 0) return r;
+  snprintf(path, room, "/proc/%d/fd/%d", (int)getpid(), segment->chunk->fd);
+  *offset = segment->offset;
   return 0;
 }

@@ -200,6 +200,7 @@ static void end(struct sup *s) {
     sup_reap(s);
     sup_kill_all(s);
   }
+  sup_name_fini(s);
   sup_progress_fini(s);
   sup_trace_fini(s);
 }
@@ -209,6 +210,7 @@ int shmx_supervisor_main(pid_t main_pid, const struct shmx_runner *runner) {
   SHMX_FAULT_ROLE('s');
   int r = set_up(&s, main_pid, runner);
   if (r == 0) runner->prepare(runner->context);
+  if (r == 0) shmx_os_register_clean();
   if (r == 0) loop(&s);
   end(&s);
   return r < 0;

@@ -59,6 +59,7 @@ static void hear(struct sup *s, struct sup_peer *peer, const struct shmx_message
   if (r == -ENOMEM) abort();
   if (type == SHMX_MSG_NOTIFY) SHMX_FAULT("s3");
   if (type == SHMX_MSG_RELEASE) SHMX_FAULT("s5");
+  if (r == 0 && type == SHMX_MSG_CHUNK_GONE) sup_name_chunk_gone(s, message->chunk);
   if (r == 0 && type == SHMX_MSG_READ_TO_END) sup_pool_read_to_end(s, shmx_message_peer(message));
 }
 
@@ -82,6 +83,7 @@ void sup_write_notes(struct sup *s, struct sup_peer *peer) {
   bool wrote = false;
   while (shmx_ring_has_room(&peer->notes) && shmx_ledger_next_note(s->ledger, peer->id, &note)) {
     wrote |= shmx_ring_push(&peer->notes, &note);
+    if (note.type == SHMX_NOTE_FREE) sup_name_segment_free(s, note.id);
     if (s->trace) sup_trace_noted(s, &note);
   }
   if (wrote) SHMX_FAULT("s6");
@@ -98,15 +100,30 @@ void sup_write_notes(struct sup *s, struct sup_peer *peer) {
 /* --- the socket --- */
 
 static int keep_chunk(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int fd) {
-  if (shmx_os_memfd_check(fd, request->size) < 0) return -EPROTO;
+  bool outside = request->flags & SHMX_CHUNK_OUTSIDE;
+  if ((outside ? shmx_os_shm_check : shmx_os_memfd_check)(fd, request->size) < 0) return -EPROTO;
   struct sup_chunk *chunk = malloc(sizeof *chunk);
   if (!chunk) return -ENOMEM;
-  *chunk = (struct sup_chunk){request->size, fd};
+  *chunk = (struct sup_chunk){request->size, fd, outside};
   int r = shmx_ledger_chunk(s->ledger, peer->id, request->id, request->size);
   if (r == 0) r = shmx_idmap_put(&s->chunks, request->id, chunk);
   SHMX_FAULT("s1");
   if (r < 0) free(chunk);
   return r;
+}
+
+/* A chunk with a name is a chunk all the same. The maker has said before that it has let go of another of this name. */
+static void name_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int fd) {
+  struct shmx_request reply = {.type = SHMX_REP_NAMED, .id = request->id};
+  sup_read_ring(s, peer);
+  request->flags |= SHMX_CHUNK_OUTSIDE;
+  reply.error = shmx_os_shm_check(fd, request->size);
+  if (reply.error == 0) reply.error = sup_name_give(s, request, fd);
+  int r = reply.error == 0 ? keep_chunk(s, peer, request, fd) : 0;
+  if (r < 0) sup_name_chunk_gone(s, request->id);
+  if (r < 0 || reply.error < 0) close(fd);
+  if (r < 0) reply.error = r;
+  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
 }
 
 static void give_chunk(struct sup *s, struct sup_peer *peer, uint64_t id) {
@@ -120,7 +137,8 @@ static void give_chunk(struct sup *s, struct sup_peer *peer, uint64_t id) {
   int r = -ENOENT;
   if (chunk) {
     reply.size = chunk->size;
-    r = shmx_ledger_map(s->ledger, peer->id, id);
+    reply.flags = chunk->outside ? SHMX_CHUNK_OUTSIDE : 0;
+    r = maker == peer ? 0 : shmx_ledger_map(s->ledger, peer->id, id); /* its own it has mapped */
     if (r == 0) r = shmx_os_send(peer->socket, &reply, sizeof reply, &chunk->fd, 1, false);
   }
   if (r == 0) return;
@@ -147,7 +165,7 @@ static void tell_handover(struct sup *s, struct sup_peer *peer, uint64_t segment
   shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
 }
 
-static void take_request(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int *fds, int nfds) {
+static void take_request(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds, int nfds) {
   int r = -EPROTO;
   if (request->type == SHMX_REQ_OPEN && !peer->pool) {
     open_pool(s, peer, request, fds, nfds);
@@ -156,6 +174,9 @@ static void take_request(struct sup *s, struct sup_peer *peer, const struct shmx
   if (request->type == SHMX_REQ_CHUNK && nfds == 1) {
     r = keep_chunk(s, peer, request, fds[0]);
     if (r == 0) return;
+  } else if (request->type == SHMX_REQ_NAME && nfds == 1) {
+    name_chunk(s, peer, request, fds[0]);
+    return;
   } else if (request->type == SHMX_REQ_FETCH && nfds == 0) {
     give_chunk(s, peer, request->id);
     return;
@@ -182,6 +203,7 @@ static void refuse(struct sup_peer *main, const struct shmx_request *request) {
   if (request->type == SHMX_REQ_OPEN) reply.type = SHMX_REP_OPENED;
   else if (request->type == SHMX_REQ_SURVEY) reply.type = SHMX_REP_SURVEY;
   else if (request->type == SHMX_REQ_HANDOVER) reply.type = SHMX_REP_HANDOVER;
+  else if (request->type == SHMX_REQ_NAME) reply.type = SHMX_REP_NAMED;
   else if (request->type != SHMX_REQ_FETCH) return;
   shmx_os_send(main->socket, &reply, sizeof reply, NULL, 0, false);
 }
@@ -221,11 +243,12 @@ void sup_do_chores(struct sup *s) {
     struct sup_chunk *chunk = shmx_idmap_get(&s->chunks, chore.chunk);
     if (!chunk) continue;
     if (chore.type == SHMX_CHORE_PUNCH) {
-      shmx_os_punch(chunk->fd, chore.offset, chore.size);
+      if (!chunk->outside) shmx_os_punch(chunk->fd, chore.offset, chore.size);
       continue;
     }
     /* Processes that still have it mapped keep empty pages only. */
-    shmx_os_punch(chunk->fd, 0, chunk->size);
+    if (!chunk->outside) shmx_os_punch(chunk->fd, 0, chunk->size);
+    sup_name_chunk_gone(s, chore.chunk);
     close(chunk->fd);
     shmx_idmap_remove(&s->chunks, chore.chunk);
     free(chunk);

@@ -58,7 +58,10 @@ struct sup_peer {
 struct sup_chunk {
   uint64_t size;
   int fd;
+  bool outside; /* its pages are not ours to give back */
 };
+
+struct sup_name;
 
 /* A pool's tasks as they were counted last. */
 struct sup_tally {
@@ -109,6 +112,8 @@ struct sup {
   uint32_t next_peer;
   struct sup_progress progress;
   struct sup_trace *trace; /* NULL: there is none */
+  struct sup_name *names;
+  struct shmx_os_register name_register; /* open while there are names */
   bool charge_used[SHMX_CHARGES];
   bool leave;         /* main is gone */
   bool heard;         /* something was read since the last look */
@@ -124,6 +129,15 @@ struct sup {
 
 /* The earlier of two times; -1 is never. */
 static inline int64_t sup_sooner(int64_t a, int64_t b) { return a < 0 ? b : b < 0 || a < b ? a : b; }
+
+/* --- supervisor_name.c --- */
+
+/* Gives the chunk of the request, whose descriptor is `fd`, its name. 0 or -errno. */
+int sup_name_give(struct sup *s, const struct shmx_request *request, int fd);
+/* The chunk, or the segment that gave it its name, is no more: neither is the name. */
+void sup_name_chunk_gone(struct sup *s, uint64_t chunk);
+void sup_name_segment_free(struct sup *s, uint64_t segment);
+void sup_name_fini(struct sup *s);
 
 /* --- supervisor_peer.c --- */
 

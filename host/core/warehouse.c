@@ -97,7 +97,7 @@ static void destroy(struct shmx_memory *memory, struct shmx_chunk *chunk) {
   unlink_chunk(chunk->large ? &memory->large : &memory->small, chunk);
   set_charge(memory, memory->charged - chunk->charged);
   if (chunk->announced && !chunk->retired && memory->link) {
-    shmx_os_punch_mapped(chunk->base, chunk->size);
+    if (!chunk->outside) shmx_os_punch_mapped(chunk->base, chunk->size);
     struct shmx_message gone = {shmx_message_head(SHMX_MSG_CHUNK_GONE, SHMX_PEER_NONE), 0, 0, chunk->id, chunk->size};
     shmx_link_send(memory->link, &gone);
   }
@@ -127,6 +127,15 @@ static void shrink(struct shmx_memory *memory) {
   }
 }
 
+int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size) {
+  int r = charge(memory, size);
+  if (r != -EDQUOT) return r;
+  shrink(memory);
+  return charge(memory, size);
+}
+
+void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size) { set_charge(memory, memory->charged - size); }
+
 /* The pages of a large chunk are taken at once, so that no touch can fail later, unless the segment's content is produced,
  * which takes them. */
 static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags,
@@ -134,11 +143,7 @@ static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, u
   uint64_t page = shmx_os_page_size();
   if (size > INT64_MAX - page) return -EFBIG;
   size = (size + page - 1) / page * page;
-  int r = charge(memory, size);
-  if (r == -EDQUOT) {
-    shrink(memory);
-    r = charge(memory, size);
-  }
+  int r = shmx_warehouse_charge(memory, size);
   if (r < 0) return r;
   struct shmx_chunk *chunk;
   bool produced = large && (flags & SHMX_ALLOC_PRODUCED);
@@ -274,29 +279,38 @@ void shmx_memory_trim(struct shmx_memory *memory) {
 int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk) {
   if (chunk->announced) return 0;
   struct shmx_request request = {.type = SHMX_REQ_CHUNK, .id = chunk->id, .size = chunk->size};
+  if (chunk->outside) request.flags = SHMX_CHUNK_OUTSIDE;
   int r = shmx_link_request(memory->link, &request, &chunk->fd, 1);
   if (r < 0) return r;
   chunk->announced = true;
-  close(chunk->fd);
-  chunk->fd = -1;
+  if (!chunk->has_path) close(chunk->fd), chunk->fd = -1;
   SHMX_FAULT("w4");
   return 0;
 }
 
 /* --- chunks of others --- */
 
-static int fetch(struct shmx_memory *memory, uint64_t id, struct shmx_chunk **out) {
+int shmx_warehouse_fetch(struct shmx_memory *memory, uint64_t id, uint64_t *size, uint32_t *flags) {
   struct shmx_request request = {.type = SHMX_REQ_FETCH, .id = id}, reply;
   for (int tries = 0; tries < 3; tries++) {
     int fd = -1, r = shmx_link_request(memory->link, &request, NULL, 0);
     if (r == 0) r = shmx_link_answer(memory->link, &reply, &fd);
     if (r == -EMSGSIZE) continue;
     if (r < 0) return r;
-    if (reply.type == SHMX_REP_CHUNK && reply.id == id && fd >= 0) return shmx_chunk_attach(id, reply.size, fd, out);
+    *size = reply.size;
+    *flags = reply.flags;
+    if (reply.type == SHMX_REP_CHUNK && reply.id == id && fd >= 0) return fd;
     if (fd >= 0) close(fd);
     return reply.error < 0 ? reply.error : -ENOENT;
   }
   return -EMFILE;
+}
+
+static int fetch(struct shmx_memory *memory, uint64_t id, struct shmx_chunk **out) {
+  uint64_t size;
+  uint32_t flags;
+  int fd = shmx_warehouse_fetch(memory, id, &size, &flags);
+  return fd < 0 ? fd : shmx_chunk_attach(id, size, flags & SHMX_CHUNK_OUTSIDE, fd, out);
 }
 
 static struct shmx_chunk *find_own(struct shmx_memory *memory, uint64_t id) {

@@ -74,6 +74,33 @@ int shmx_os_replace_begin(const char *path, struct shmx_os_replacement *replacem
 int shmx_os_replace_end(struct shmx_os_replacement *replacement);
 void shmx_os_replace_abandon(struct shmx_os_replacement *replacement);
 
+/* --- memory objects with a name --- */
+
+enum { SHMX_OS_NAME_ROOM = 200 }; /* bytes of a name with its terminator */
+
+/* Whether an object can have this name. */
+bool shmx_os_shm_is_name(const char *name);
+/* An object without a name, all of its pages reserved: its descriptor, or -ENOSPC when the file system is full. */
+int shmx_os_shm_make(uint64_t size);
+/* Opens the object that has the name; *size is what it has now. */
+int shmx_os_shm_open(const char *name, uint64_t *size);
+/* 0 when `fd` is a file of at least `size` bytes, open for reading and writing; -EPROTO for anything else. */
+int shmx_os_shm_check(int fd, uint64_t size);
+
+/* The names that this process has given: a file that says to others, when the process is gone, what may be removed. */
+struct shmx_os_register {
+  int fd;
+  char path[64];
+};
+int shmx_os_register_open(struct shmx_os_register *names);
+void shmx_os_register_close(struct shmx_os_register *names);
+/* Gives the object a name. -EEXIST when there is one of that name. */
+int shmx_os_register_name(struct shmx_os_register *names, int fd, const char *name);
+/* Takes the name away, unless it is another object's by now. */
+void shmx_os_register_remove(int fd, const char *name);
+/* Removes what processes of this user have left that are gone. */
+void shmx_os_register_clean(void);
+
 /* --- waking --- */
 
 /* Sleeps while *word == expected, at most until `deadline` (shmx_os_now, < 0: no limit). 0, -EAGAIN, -EINTR, -ETIMEDOUT. */

@@ -21,6 +21,7 @@ core.on_failure(failure.new)
 ---@field nbytes integer
 ---@field segment shmx.Segment
 ---@field frozen boolean      it cannot be written
+---@field path fun(self: shmx.Array): string, integer   a file that has it, and the offset, while it lives
 ---@field save fun(self: shmx.Array, path: string): shmx.Array   as a .npy file
 ---@field get fun(self: shmx.Array, ...: integer): number|boolean|nil       negative indices count from the end
 ---@field set fun(self: shmx.Array, ...): nil                               set(i, j, ..., value)
@@ -107,7 +108,7 @@ core.on_failure(failure.new)
 ---@class shmx
 ---@field version string
 ---@field memory integer|string  the memory budget in bytes; may be set, also as "512M" or "50%"
----@field array fun(dtype: shmx.dtype, shape: integer|integer[]): shmx.Array  zeroed
+---@field array fun(dtype: shmx.dtype, shape: integer|integer[], options?: {name: string}): shmx.Array  zeroed
 ---@field empty fun(dtype: shmx.dtype, shape: integer|integer[]): shmx.Array  with whatever is there
 ---@field full fun(dtype: shmx.dtype, shape: integer|integer[], value: number|boolean): shmx.Array
 ---@field range fun(dtype: shmx.dtype, first: number, last: number, step?: number): shmx.Array  last included
@@ -120,6 +121,7 @@ core.on_failure(failure.new)
 ---@field [shmx.Binary] fun(a: shmx.Operand, b: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field clip fun(a: shmx.Operand, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field where fun(condition: shmx.Operand, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Operand
+---@field attach fun(name: string, dtype: shmx.dtype, shape: integer|integer[]): shmx.Array  what another has named
 ---@field load fun(path: string, options?: {mmap: boolean}): shmx.Array  a .npy file
 ---@field task fun(f: function|table, ...): shmx.Task
 ---@field pool fun(options?: shmx.PoolOptions): shmx.Pool
@@ -135,7 +137,7 @@ core.on_failure(failure.new)
 local shmx = { version = core.version }
 
 for _, name in ipairs {
-  "array", "empty", "full", "range", "linspace", "from", "frombytes", "load", "concat", "stack",
+  "array", "empty", "full", "range", "linspace", "from", "frombytes", "attach", "load", "concat", "stack",
   "task", "wait", "first", "clock", "pid", "cpus",
 } do
   shmx[name] = core[name]

@@ -10,6 +10,7 @@
 #include <lualib.h>
 
 #include "bind/array.h"
+#include "bind/array_parts.h"
 #include "check.h"
 #include "core/chunk.h"
 #include "core/outside.h"
@@ -59,6 +60,13 @@ int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void
   make(context, 0, segment->data, segment->size);
   return 0;
 }
+
+void shmx_array_new_named(lua_State *L, const struct shmx_view *shape, const char *name) {
+  (void)name;
+  shmx_array_new(L, shape, SHMX_ALLOC_ZERO);
+}
+const luaL_Reg shmx_array_named_constructors[] = {{NULL, NULL}};
+const luaL_Reg shmx_array_named_methods[] = {{NULL, NULL}};
 
 int shmx_memory_map_file(struct shmx_memory *m, int fd, uint64_t size, struct shmx_segment **out) {
   (void)fd;

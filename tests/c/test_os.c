@@ -278,6 +278,39 @@ static void a_crash_is_reported_and_ends_the_process_all_the_same(void) {
   CHECK(shmx_os_receive(report_pipe[0], text, sizeof text, NULL, &nfds, false) == 8 && strcmp(text, "/test_os") == 0);
 }
 
+static void names_that_a_dead_process_has_left_are_removed(void) {
+  char mine[64], theirs[64];
+  uint64_t size;
+  snprintf(mine, sizeof mine, "shmx-test-%d-mine", (int)getpid());
+  snprintf(theirs, sizeof theirs, "shmx-test-%d-theirs", (int)getpid());
+  pid_t pid = fork();
+  if (pid == 0) {
+    struct shmx_os_register names;
+    int first = shmx_os_shm_make(8192), second = shmx_os_shm_make(1);
+    if (first < 0 || second < 0 || shmx_os_register_open(&names) < 0) _exit(1);
+    if (shmx_os_register_name(&names, first, mine) < 0 || shmx_os_register_name(&names, second, theirs) < 0) _exit(1);
+    if (shmx_os_register_name(&names, second, mine) != -EEXIST) _exit(1);
+    shmx_os_register_clean(); /* its own is locked */
+    int fd = shmx_os_shm_open(mine, &size);
+    if (fd < 0 || size != 8192 || shmx_os_shm_check(fd, 8193) != -EPROTO || shmx_os_shm_check(fd, 8192) < 0) _exit(1);
+    shmx_os_register_remove(second, theirs);
+    int other = shmx_os_shm_make(1);
+    if (other < 0 || shmx_os_register_name(&names, other, theirs) < 0) _exit(1);
+    ftruncate(names.fd, 2 * 216); /* the last one is nobody's: as if another had made it */
+    shmx_os_register_remove(second, theirs);
+    raise(SIGKILL);
+  }
+  int status;
+  waitpid(pid, &status, 0);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  shmx_os_register_clean();
+  CHECK(shmx_os_shm_open(mine, &size) == -ENOENT);
+  int fd = shmx_os_shm_open(theirs, &size);
+  CHECK(fd >= 0 && size == 1);
+  shmx_os_register_remove(fd, theirs);
+  CHECK(shmx_os_shm_open(theirs, &size) == -ENOENT);
+}
+
 static const struct test tests[] = {
     {"a_memfd_is_sealed_and_checked", a_memfd_is_sealed_and_checked},
     {"the_check_refuses_what_is_not_a_chunk", the_check_refuses_what_is_not_a_chunk},
@@ -294,6 +327,7 @@ static const struct test tests[] = {
     {"a_pidfd_tells_of_the_end_and_reaps", a_pidfd_tells_of_the_end_and_reaps},
     {"a_forked_child_knows_it", a_forked_child_knows_it},
     {"code_is_found_in_its_file", code_is_found_in_its_file},
+    {"names_that_a_dead_process_has_left_are_removed", names_that_a_dead_process_has_left_are_removed},
     {"a_crash_is_reported_and_ends_the_process_all_the_same", a_crash_is_reported_and_ends_the_process_all_the_same},
     {NULL, NULL},
 };

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory objects with a name, as shm_open makes them, and a register of the names that a process has given.
+ *
+ * An object gets its name when it is complete. The register is a file beside the objects, which its owner keeps locked; the
+ * lock goes with the owner, however it ends. A name is written into it first and given then, and it is taken away only
+ * from the object that was written down: so whoever finds a register that nobody locks can remove what its owner left,
+ * and nothing else.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "os/os.h"
+
+#define FOLDER   "/dev/shm"
+#define REGISTER ".shmx-" /* then the user's number and whatever makes it the only one */
+
+struct record {
+  uint64_t device, inode;
+  char name[SHMX_OS_NAME_ROOM];
+};
+
+bool shmx_os_shm_is_name(const char *name) {
+  size_t length = strlen(name);
+  bool special = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strncmp(name, REGISTER, strlen(REGISTER)) == 0;
+  return length > 0 && length < SHMX_OS_NAME_ROOM && !strchr(name, '/') && !special;
+}
+
+static void path_of(const char *name, char path[sizeof FOLDER + SHMX_OS_NAME_ROOM]) {
+  snprintf(path, sizeof FOLDER + SHMX_OS_NAME_ROOM, "%s/%s", FOLDER, name);
+}
+
+int shmx_os_shm_make(uint64_t size) {
+  int fd = shmx_os_above_standard(open(FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (fd < 0) return fd == -1 ? -errno : fd;
+  int r = ftruncate(fd, (off_t)size) < 0 ? -errno : shmx_os_reserve(fd, 0, size);
+  if (r == 0) return fd;
+  close(fd);
+  return r;
+}
+
+int shmx_os_shm_open(const char *name, uint64_t *size) {
+  char path[sizeof FOLDER + SHMX_OS_NAME_ROOM];
+  struct stat status;
+  path_of(name, path);
+  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return -errno;
+  int r = fstat(fd, &status) < 0 ? -errno : S_ISREG(status.st_mode) ? 0 : -EINVAL;
+  if (r == 0) *size = (uint64_t)status.st_size;
+  if (r == 0) return shmx_os_above_standard(fd);
+  close(fd);
+  return r;
+}
+
+int shmx_os_shm_check(int fd, uint64_t size) {
+  struct stat status;
+  if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || (uint64_t)status.st_size < size) return -EPROTO;
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_ACCMODE) == O_RDWR ? 0 : -EPROTO;
+}
+
+/* Gives what the descriptor leads to a name in the folder. */
+static int link_to(int fd, const char *path) {
+  char self[32];
+  snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+  return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+/* --- the register --- */
+
+int shmx_os_register_open(struct shmx_os_register *r) {
+  r->fd = shmx_os_above_standard(open(FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (r->fd < 0) return r->fd == -1 ? -errno : r->fd;
+  int result = flock(r->fd, LOCK_EX | LOCK_NB) < 0 ? -errno : -EEXIST;
+  for (unsigned i = 0; result == -EEXIST && i < 100; i++) {
+    snprintf(r->path, sizeof r->path, "%s/%s%d-%d-%u", FOLDER, REGISTER, (int)geteuid(), (int)getpid(), i);
+    result = link_to(r->fd, r->path);
+  }
+  if (result == 0) return 0;
+  close(r->fd);
+  r->fd = -1;
+  return result;
+}
+
+void shmx_os_register_close(struct shmx_os_register *r) {
+  unlink(r->path);
+  close(r->fd);
+  r->fd = -1;
+}
+
+int shmx_os_register_name(struct shmx_os_register *r, int fd, const char *name) {
+  char path[sizeof FOLDER + SHMX_OS_NAME_ROOM];
+  struct record record = {0};
+  struct stat status;
+  if (fstat(fd, &status) < 0) return -errno;
+  record.device = status.st_dev;
+  record.inode = status.st_ino;
+  snprintf(record.name, sizeof record.name, "%s", name);
+  int result = shmx_os_file_write(r->fd, &record, sizeof record);
+  if (result < 0) return result;
+  path_of(name, path);
+  return link_to(fd, path);
+}
+
+static void remove_name(const struct record *record) {
+  char path[sizeof FOLDER + SHMX_OS_NAME_ROOM];
+  struct stat status;
+  path_of(record->name, path);
+  if (lstat(path, &status) < 0 || status.st_dev != record->device || status.st_ino != record->inode) return;
+  unlink(path);
+}
+
+void shmx_os_register_remove(int fd, const char *name) {
+  struct record record = {0};
+  struct stat status;
+  if (fstat(fd, &status) < 0) return;
+  record.device = status.st_dev;
+  record.inode = status.st_ino;
+  snprintf(record.name, sizeof record.name, "%s", name);
+  remove_name(&record);
+}
+
+/* Removes what a register lists, and the register, if its owner is gone. It was written by a process of this user, which
+ * may have died in the middle of a record. */
+static void clean_one(int folder, const char *file) {
+  struct record record;
+  struct stat status;
+  int fd = openat(folder, file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return;
+  bool left = fstat(fd, &status) == 0 && status.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0;
+  for (uint64_t at = 0; left && shmx_os_file_read(fd, at, &record, sizeof record) == 0; at += sizeof record) {
+    record.name[sizeof record.name - 1] = 0;
+    if (shmx_os_shm_is_name(record.name)) remove_name(&record);
+  }
+  if (left) unlinkat(folder, file, 0);
+  close(fd);
+}
+
+void shmx_os_register_clean(void) {
+  char prefix[64];
+  snprintf(prefix, sizeof prefix, "%s%d-", REGISTER, (int)geteuid());
+  DIR *folder = opendir(FOLDER);
+  if (!folder) return;
+  for (struct dirent *entry; (entry = readdir(folder));)
+    if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) clean_one(dirfd(folder), entry->d_name);
+  closedir(folder);
+}

@@ -1,0 +1,285 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Named arrays, shmx.attach and a:path(): memory that other programs find, and which is gone when nobody holds it.
+
+local shmx, lfs = require "shmx", require "lfs"
+local child = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/child.lua")
+
+setup(child.open)
+teardown(child.close)
+
+local prefix = "shmx-spec-" .. shmx.pid() .. "-"
+
+-- What of ours, and of any register, is in /dev/shm.
+local function names()
+  local found = {}
+  for name in lfs.dir "/dev/shm" do
+    if name:find(prefix, 1, true) or name:find("^%.shmx%-") then found[#found + 1] = name end
+  end
+  table.sort(found)
+  return found
+end
+
+local function there(name) return lfs.attributes("/dev/shm/" .. name, "mode") ~= nil end
+
+-- Waits for the condition, 5 seconds at most.
+local function soon(condition)
+  local deadline = shmx.clock() + 5
+  while not condition() do
+    if shmx.clock() > deadline then return false end
+    os.execute "sleep 0.01"
+  end
+  return true
+end
+
+local function fails(message, f, ...)
+  local given = table.pack(...)
+  local ok, err = pcall(function() f(table.unpack(given, 1, given.n)) end)
+  assert.is_false(ok)
+  assert.matches("named_spec.lua:%d+: " .. message, err)
+end
+
+local function run(code, given)
+  local done = child.run(("local shmx = require 'shmx'\nlocal prefix = %q\n"):format(prefix) .. code, given)
+  return done
+end
+
+local python = os.execute "/usr/bin/python3 -c 'import numpy, multiprocessing.shared_memory' 2>/dev/null"
+
+local function run_python(code)
+  local head = "import numpy as np\nfrom multiprocessing import shared_memory, resource_tracker\n"
+  child.write("script.py", head .. code)
+  local pipe <close> = assert(io.popen(("/usr/bin/python3 '%s' 2>&1"):format(child.path "script.py")))
+  return pipe:read("a")
+end
+
+local function with_python(what, test)
+  if python then it(what, test) else pending(what .. " (python3-numpy is not installed)", test) end
+end
+
+describe("a named array", function()
+  it("can be attached under its name, until it is closed", function()
+    local a = shmx.array("f64", { 2, 3 }, { name = prefix .. "a" })
+    assert.equal(0, a:sum())
+    a:set(2, 3, 5)
+    local b = shmx.attach(prefix .. "a", "f64", { 2, 3 })
+    assert.equal(5, b:get(2, 3))
+    b:set(1, 1, 7)
+    assert.equal(7, a:get(1, 1))
+    a:close()
+    assert.same({}, names())
+    assert.equal(12, b:sum())
+  end)
+
+  it("can have the name of one that was closed, at once", function()
+    for i = 1, 50 do
+      local a <close> = shmx.array("i64", 10, { name = prefix .. "again" })
+      a:fill(i)
+    end
+    assert.same({}, names())
+  end)
+
+  it("refuses a name that is taken, by us or by anybody", function()
+    local first <close> = shmx.array("u8", 1, { name = prefix .. "one" })
+    fails("cannot make the named array '" .. prefix:gsub("%-", "%%-") .. "one': there is one of that name; shmx.attach",
+      shmx.array, "u8", 1, { name = prefix .. "one" })
+    local theirs = assert(io.open("/dev/shm/" .. prefix .. "theirs", "w"))
+    theirs:close()
+    fails("cannot make", shmx.array, "u8", 1, { name = prefix .. "theirs" })
+    os.remove("/dev/shm/" .. prefix .. "theirs")
+    assert.is_true(there(prefix .. "one"))
+    assert.equal(0, first[1])
+  end)
+
+  it("refuses what is no name, and options that it does not know", function()
+    for _, name in ipairs { "", "a/b", ".", "..", ".shmx-0", ("x"):rep(200) } do
+      fails("cannot make the named array .*: that is no name for one", shmx.array, "u8", 1, { name = name })
+    end
+    fails('bad argument #3 to \'array\' %(unknown option "nam"; the options', shmx.array, "u8", 1, { nam = "x" })
+    fails("bad argument #3 to 'array' %(name must be a text, not 1%)", shmx.array, "u8", 1, { name = 1 })
+    assert.equal(0, shmx.array("u8", 3, {}):sum())
+    fails("bad argument #3 to 'array' %(name must be a text, not ", shmx.array, "u8", 1, { name = "\0" })
+  end)
+
+  it("leaves a name alone that is another object's by now", function()
+    local a = shmx.array("u8", 1, { name = prefix .. "moved" })
+    os.remove("/dev/shm/" .. prefix .. "moved")
+    local file = assert(io.open("/dev/shm/" .. prefix .. "moved", "w"))
+    file:close()
+    a:close()
+    assert.is_true(there(prefix .. "moved"))
+    os.remove("/dev/shm/" .. prefix .. "moved")
+    assert.same({}, names())
+  end)
+
+  it("crosses to workers and back, and loses its name with the last hold", function()
+    local pool <close> = shmx.pool { workers = 2 }
+    local a = shmx.array("i64", 1000, { name = prefix .. "crossing" })
+    pool:submit(function(x) x:fill(2) end, a):get()
+    assert.equal(2000, a:sum())
+    local function make(name)
+      local b = shmx.array("i64", { 10 }, { name = name })
+      b:fill(3)
+      return b
+    end
+    local b = pool:submit(make, prefix .. "made"):get()
+    assert.equal(30, shmx.attach(prefix .. "made", "i64", 10):sum())
+    assert.equal(30, b:sum())
+    a:close()
+    b:close()
+    assert.is_true(soon(function() return #names() == 0 end))
+  end)
+
+  it("keeps its name when its maker dies, as long as somebody holds it", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    local a = pool:submit(function(name) return shmx.array("i64", 4, { name = name }) end, prefix .. "orphan"):get()
+    pool.workers[1]:kill()
+    assert.equal(5, pool:submit(function() return 5 end):get())
+    assert.is_true(there(prefix .. "orphan"))
+    a:fill(1)
+    assert.equal(4, shmx.attach(prefix .. "orphan", "i64", 4):sum())
+    a:close()
+    assert.is_true(soon(function() return #names() == 0 end))
+  end)
+
+  it("is gone when its maker died before it gave it to anybody", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    local task = pool:submit(function(name)
+      kept = shmx.array("i64", 4, { name = name }) -- luacheck: ignore
+      os.exit(1)
+    end, prefix .. "lost")
+    task:wait()
+    assert.equal("crashed", task.status)
+    assert.is_true(soon(function() return #names() == 0 end))
+  end)
+
+  it("is gone when main ends, also by a signal", function()
+    for _, how in ipairs { "os.exit(0)", "error 'x'", "os.execute('kill -9 ' .. shmx.pid())" } do
+      run("a = shmx.array('u8', 10, { name = prefix .. 'main' })\n" .. how)
+      assert.is_true(soon(function() return #names() == 0 end), how)
+    end
+  end)
+
+  it("is removed by the next start when everything was killed at once", function()
+    run([[
+      a = shmx.array('u8', 10, { name = prefix .. 'killed' })
+      local pool = shmx.pool { workers = 1 }
+      local stat = io.open("/proc/" .. pool.workers[1].pid .. "/stat"):read("a")
+      os.execute(("kill -9 %d %d"):format(stat:match("^%d+ %b() %a (%d+)"), shmx.pid()))]])
+    -- It is there now, unless another shmx has just been started on this machine.
+    local file = assert(io.open("/dev/shm/" .. prefix .. "other", "w"))
+    file:close()
+    run "shmx.pool { workers = 1 }:close()"
+    assert.same({ prefix .. "other" }, names())
+    os.remove("/dev/shm/" .. prefix .. "other")
+  end)
+
+  it("counts in the memory budget", function()
+    local done = run [[
+      shmx.memory = "8M"
+      do local a <close> = shmx.array("u8", 6000000, { name = prefix .. "large" }) end
+      do local a <close> = shmx.array("u8", 6000000, { name = prefix .. "large" }) end
+      print(pcall(function() return shmx.array("u8", 9000000, { name = prefix .. "large" }) end))]]
+    assert.matches("^false\tscript.lua:6: cannot make the named array '[^']*': the memory budget is used up", done.out)
+  end)
+
+  it("that has no room in /dev/shm is an error, not a signal", function()
+    local done = run([[
+      print(pcall(function() return shmx.array("u8", 1 << 30, { name = prefix .. "full" }) end))]],
+      { before = "trap '' XFSZ; ulimit -f 4096" })
+    assert.matches("^false\tscript.lua:3: cannot make the named array '[^']*': there is no room left", done.out)
+    assert.same({}, names())
+  end)
+end)
+
+describe("attach", function()
+  it("says why an array cannot be had", function()
+    fails("cannot attach 'shmx%-none': there is no array of that name", shmx.attach, "shmx-none", "u8", 1)
+    fails("cannot attach '../etc': there is no array of that name", shmx.attach, "../etc", "u8", 1)
+    local ten <close> = shmx.array("u8", 10, { name = prefix .. "ten" })
+    assert.equal(#ten, #shmx.attach(prefix .. "ten", "u8", 10))
+    fails("cannot attach '[^']*': it has 10 bytes, and these elements take 16", shmx.attach, prefix .. "ten", "i64", 2)
+    fails("bad argument #1 to 'attach' %(a name expected, got nothing%)", shmx.attach)
+    fails("bad argument #2 to 'attach' %(unknown dtype", shmx.attach, "x", "f16", 1)
+  end)
+
+  it("never takes away a name", function()
+    local file = assert(io.open("/dev/shm/" .. prefix .. "kept", "w"))
+    file:write(("\1"):rep(80))
+    file:close()
+    do
+      local pool <close> = shmx.pool { workers = 1 }
+      local a <close> = shmx.attach(prefix .. "kept", "u8", 80)
+      assert.equal(80, pool:submit(function(x) x[1] = 2 return x:sum() - 1 end, a):get())
+      assert.equal(2, a[1])
+    end
+    collectgarbage()
+    assert.is_true(there(prefix .. "kept"))
+    local again <close> = assert(io.open("/dev/shm/" .. prefix .. "kept"))
+    assert.equal("\2" .. ("\1"):rep(79), again:read("a"))
+    os.remove("/dev/shm/" .. prefix .. "kept")
+  end)
+end)
+
+describe("path", function()
+  it("leads to the elements as long as the array lives", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    local small, large = shmx.range("u8", 1, 100), shmx.full("u8", 8 << 20, 7)
+    local from_worker = pool:submit(function() return shmx.range("u8", 11, 20) end):get()
+    local named <close> = shmx.array("u8", 5, { name = prefix .. "path" })
+    named:fill(9)
+    for _, case in ipairs {
+      { small, 1 }, { small:view { 50, 60 }, 50 }, { large, 7 }, { from_worker, 11 }, { named, 9 },
+    } do
+      local path, offset = case[1]:path()
+      local file <close> = assert(io.open(path, "rb"))
+      file:seek("set", offset)
+      assert.equal(case[2], file:read(1):byte())
+      pool:submit(function(a) return a:sum() end, case[1]):get()
+      assert.same({ path, offset }, { case[1]:path() })
+    end
+  end)
+
+  with_python("is what numpy.memmap maps without a copy", function()
+    local a = shmx.range("i32", 1, 6):reshape(2, 3)
+    local path, offset = a:path()
+    assert.equal("21\n", run_python(([[
+m = np.memmap(%q, dtype="int32", mode="r+", offset=%d, shape=(2, 3))
+print(m.sum())
+m[1, 2] = 100]]):format(path, offset)))
+    assert.equal(100, a:get(2, 3))
+  end)
+end)
+
+describe("Python's shared_memory", function()
+  with_python("finds an array by its name and writes into it", function()
+    local a <close> = shmx.array("f64", { 3, 4 }, { name = prefix .. "py" })
+    a:fill(1)
+    assert.equal("12.0\n", run_python(([[
+s = shared_memory.SharedMemory(name=%q)
+resource_tracker.unregister(s._name, "shared_memory")
+x = np.ndarray((3, 4), dtype="f8", buffer=s.buf)
+print(x.sum())
+x[2, 3] = 5
+del x
+s.close()]]):format(prefix .. "py")))
+    assert.equal(5, a:get(3, 4))
+  end)
+
+  with_python("makes memory that attach finds", function()
+    assert.equal("", run_python(([[
+s = shared_memory.SharedMemory(name=%q, create=True, size=80)
+resource_tracker.unregister(s._name, "shared_memory")
+np.ndarray((10,), dtype="i8", buffer=s.buf)[:] = range(10)
+s.close()]]):format(prefix .. "theirs")))
+    local a <close> = shmx.attach(prefix .. "theirs", "i64", 10)
+    assert.equal(45, a:sum())
+    a[1] = 100
+    assert.equal("100\n", run_python(([[
+s = shared_memory.SharedMemory(name=%q)
+print(np.ndarray((10,), dtype="i8", buffer=s.buf)[0])
+s.close()
+s.unlink()]]):format(prefix .. "theirs")))
+    assert.same({}, names())
+  end)
+end)
