@@ -48,8 +48,13 @@ bool shmx_view_is_contiguous(const struct shmx_view *view) {
   return true;
 }
 
+/* Moves the first element; where there is none, data stays where it is, since strides may lead anywhere. */
+static void move(struct shmx_view *view, int64_t bytes) {
+  if (shmx_view_count(view) > 0) view->data = (char *)view->data + bytes;
+}
+
 void shmx_view_drop(struct shmx_view *view, int axis, int64_t position) {
-  view->data = (char *)view->data + position * view->strides[axis];
+  move(view, position * view->strides[axis]);
   int rest = view->ndim - axis - 1;
   memmove(&view->shape[axis], &view->shape[axis + 1], (size_t)rest * sizeof view->shape[0]);
   memmove(&view->strides[axis], &view->strides[axis + 1], (size_t)rest * sizeof view->strides[0]);
@@ -57,7 +62,7 @@ void shmx_view_drop(struct shmx_view *view, int axis, int64_t position) {
 }
 
 void shmx_view_slice(struct shmx_view *view, int axis, int64_t first, int64_t count, int64_t step) {
-  if (count > 0) view->data = (char *)view->data + first * view->strides[axis];
+  if (count > 0) move(view, first * view->strides[axis]);
   if (count > 1) view->strides[axis] *= step; /* a step beyond the only element may be too large to multiply */
   view->shape[axis] = count;
 }
