@@ -53,7 +53,7 @@ static struct request read_request(lua_State *L) {
   } else {
     r.seed = draw_seed(L);
   }
-  r.view = shmx_array_check(L, 1)->view;
+  r.view = shmx_array_check_writable(L, 1)->view;
   return r;
 }
 

@@ -175,7 +175,7 @@ static int array_put(lua_State *L) {
   lua_settop(L, 3);
   separate(L, 2);
   separate(L, 3);
-  struct shmx_view target = shmx_array_check(L, 1)->view, choice = check_choice(L);
+  struct shmx_view target = shmx_array_check_writable(L, 1)->view, choice = check_choice(L);
   if (choice.dtype == SHMX_BOOL) {
     check_mask_shape(L, &choice, &target);
     struct shmx_view values = check_values(L, &target, shmx_mask_count(&choice), &element);

@@ -128,6 +128,11 @@ describe("arrays", function()
     assert.are.equal(0, #empty)
   end)
 
+  it("may be views of no elements at the end of a dimension", function()
+    local a = shmx.array("f64", { 0, 100000 }):view(nil, { 90000 })
+    assert.same({ 0, 10001 }, pool:submit(function(view) return view.shape end, a):get())
+  end)
+
   it("go from worker to worker through main", function()
     local a = range(10)
     for _ = 1, 20 do
