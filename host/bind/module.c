@@ -94,14 +94,18 @@ static const struct {
              {"shmx.seeing", part_seeing, sizeof part_seeing},
              {"shmx.stream", part_stream, sizeof part_stream}};
 
-/* The loader of parts[i], which is its upvalue. */
+/* The loader of parts[i], which is its upvalue. Nothing of what it makes is garbage, so nothing is collected meanwhile. */
 static int load_part(lua_State *L) {
   lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
-  if (luaL_loadbufferx(L, (const char *)parts[i].bytes, parts[i].size, parts[i].name, "b") != LUA_OK)
-    return lua_error(L);
-  lua_pushvalue(L, 1);
-  lua_call(L, 1, 1);
-  return 1;
+  int collects = lua_gc(L, LUA_GCISRUNNING);
+  lua_gc(L, LUA_GCSTOP);
+  int status = luaL_loadbufferx(L, (const char *)parts[i].bytes, parts[i].size, parts[i].name, "b");
+  if (status == LUA_OK) {
+    lua_pushvalue(L, 1);
+    status = lua_pcall(L, 1, 1, 0);
+  }
+  if (collects) lua_gc(L, LUA_GCRESTART);
+  return status == LUA_OK ? 1 : lua_error(L);
 }
 
 void shmx_open_preload(lua_State *L) {

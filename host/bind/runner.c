@@ -119,11 +119,13 @@ static void load_libraries(lua_State *L) {
 
 /* A state with the libraries. */
 static int open_libraries(lua_State *L) {
+  lua_gc(L, LUA_GCSTOP); /* nothing of this is garbage */
   luaL_openlibs(L);
-  lua_gc(L, LUA_GCGEN, 0, 0); /* as lua does */
   shmx_open_preload(L);
   /* arrays come as arguments, whether the task requires shmx or not */
   luaL_requiref(L, "shmx.core", luaopen_shmx_core, 0);
+  lua_gc(L, LUA_GCRESTART);
+  lua_gc(L, LUA_GCGEN, 0, 0); /* as lua does */
   return 0;
 }
 

@@ -186,14 +186,14 @@ local function new(places)
   workload "W5"
   chart("start", "8 workers start, run a task each, and stop; whole process", "ms", "less")
   local start = { time = "start" }
-  add("ours", "shmx-lua", start, measured("time", ours "start"))
-  add("limit", "C, fork and socketpairs", start, measured("time", limit "start"))
-  add("hand", "LuaJIT and fork", start, measured("time", luajit "W5"), "luajit")
-  add("peer", "Python Pool", start, measured("time", py("pool", "W5")), "python")
-  add("peer", "ProcessPoolExecutor", start, measured("time", py("executor", "W5")), "python")
-  add("peer", "Node, messages", start, measured("time", node("messages", "W5")), "node")
-  add("peer", "joblib", start, measured("time", py("joblib", "W5")), "python", "joblib").slow = true
-  add("peer", "Lua Lanes", start, measured("time", lanes "W5"), "lanes")
+  add("ours", "shmx-lua", start, measured("times", ours "start"))
+  add("limit", "C, fork and socketpairs", start, measured("times", limit "start"))
+  add("hand", "LuaJIT and fork", start, measured("times", luajit "W5"), "luajit")
+  add("peer", "Python Pool", start, measured("times", py("pool", "W5")), "python")
+  add("peer", "ProcessPoolExecutor", start, measured("times", py("executor", "W5")), "python")
+  add("peer", "Node, messages", start, measured("times", node("messages", "W5")), "node")
+  add("peer", "joblib", start, measured("times", py("joblib", "W5")), "python", "joblib").slow = true
+  add("peer", "Lua Lanes", start, measured("times", lanes "W5"), "lanes")
 
   workload "W6"
   for _, memory in ipairs { "warm", "fresh" } do
