@@ -80,7 +80,7 @@ static inline double add_lanes(const lanes *v) {
     double rest = 0;                                                                                                   \
     int64_t i = 0;                                                                                                     \
     for (; i + STEP <= count; i += STEP) {                                                                             \
-      for (int k = 0; k < 4; k++) load_##tag(&x, in + i + k * LANES), sums[k] += x;                                    \
+      for (int k = 0; k < 4; k++) load_##tag(&x, in + i + (int64_t)k * LANES), sums[k] += x;                           \
     }                                                                                                                  \
     for (; i + LANES <= count; i += LANES) load_##tag(&x, in + i), sums[0] += x;                                       \
     for (; i < count; i++) rest += (double)in[i];                                                                      \

@@ -65,7 +65,7 @@ static void *find(struct found *found, const char *name, char letter, int lanes,
                                                                                                                        \
   /* `count` elements, the rest ones; or all of them the first element. */                                             \
   static inline tag##_vector load_##tag(const type *from, int64_t count, bool uniform) {                               \
-    tag##_vector v;                                                                                                    \
+    tag##_vector v = {0};                                                                                              \
     if (!uniform && count * (int64_t)sizeof(type) >= VECTOR) {                                                         \
       memcpy(&v, from, VECTOR);                                                                                        \
       return v;                                                                                                        \

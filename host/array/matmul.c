@@ -175,7 +175,7 @@ int shmx_matmul_run(const struct shmx_view *out, const struct shmx_view *a, cons
                       .tile = shmx_products()->tile[dtype],
                       .size = shmx_dtype_size(dtype),
                       .width = SHMX_TILE_BYTES / shmx_dtype_size(dtype)};
-  size_t of_rows = (size_t)(ROWS * DEPTH * p.size), of_columns = (size_t)(COLUMNS * DEPTH * p.size);
+  size_t of_rows = (size_t)ROWS * DEPTH * (size_t)p.size, of_columns = (size_t)COLUMNS * DEPTH * (size_t)p.size;
   p.rows = aligned_alloc(64, of_rows + of_columns);
   if (!p.rows) return -ENOMEM;
   p.columns = p.rows + of_rows;

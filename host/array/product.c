@@ -37,7 +37,7 @@ static inline double add_lanes(const lanes *v) {
 }
 
 #define FLOAT_DOT(tag, type)                                                                                           \
-  typedef type lanes_of_##tag __attribute__((vector_size(LANES * sizeof(type))));                                      \
+  typedef type lanes_of_##tag __attribute__((vector_size((size_t)LANES * sizeof(type))));                              \
   static void dot_##tag(void *result, const void *a, const void *b, int64_t count) {                                   \
     const type *x = a, *y = b;                                                                                         \
     lanes sums[4] = {{0}};                                                                                             \
@@ -46,7 +46,7 @@ static inline double add_lanes(const lanes *v) {
     int64_t i = 0;                                                                                                     \
     for (; i + STEP <= count; i += STEP) {                                                                             \
       for (int k = 0; k < 4; k++) {                                                                                    \
-        memcpy(&u, x + i + k * LANES, sizeof u), memcpy(&v, y + i + k * LANES, sizeof v);                              \
+        memcpy(&u, x + i + (int64_t)k * LANES, sizeof u), memcpy(&v, y + i + (int64_t)k * LANES, sizeof v);            \
         sums[k] += __builtin_convertvector(u, lanes) * __builtin_convertvector(v, lanes);                              \
       }                                                                                                                \
     }                                                                                                                  \
@@ -61,7 +61,7 @@ FLOAT_DOT(f64, double)
 #define TILE(tag, type)                                                                                                \
   typedef type vector_of_##tag __attribute__((vector_size(WIDTH)));                                                    \
   static void tile_##tag(void *out, const void *columns, const void *rows, int64_t depth) {                            \
-    enum { COLUMNS = SHMX_TILE_BYTES / sizeof(type), PART = 2 * WIDTH / sizeof(type) };                                \
+    enum { COLUMNS = SHMX_TILE_BYTES / sizeof(type), PART = (size_t)2 * WIDTH / sizeof(type) };                        \
     for (int part = 0; part < (int)COLUMNS; part += PART) {                                                            \
       const type *a = columns, *b = (const type *)rows + part;                                                         \
       vector_of_##tag sums[SHMX_TILE_ROWS][2] = {{{0}}}, b0, b1;                                                       \
@@ -69,7 +69,8 @@ FLOAT_DOT(f64, double)
         memcpy(&b0, b, sizeof b0), memcpy(&b1, b + PART / 2, sizeof b1);                                               \
         for (int r = 0; r < SHMX_TILE_ROWS; r++) sums[r][0] += a[r] * b0, sums[r][1] += a[r] * b1;                     \
       }                                                                                                                \
-      for (int r = 0; r < SHMX_TILE_ROWS; r++) memcpy((type *)out + r * COLUMNS + part, sums[r], sizeof sums[r]);      \
+      for (int r = 0; r < SHMX_TILE_ROWS; r++)                                                                         \
+        memcpy((type *)out + (int64_t)r * COLUMNS + part, sums[r], sizeof sums[r]);                                    \
     }                                                                                                                  \
   }
 TILE(u32, uint32_t)

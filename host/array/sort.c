@@ -149,6 +149,7 @@ static uint64_t equal_key(enum shmx_dtype dtype, uint64_t key, uint64_t flip) {
   return (key ^ flip) & all;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define SORT_POSITIONS(width, KEY)                                                                                     \
   static void sort_positions_##width(const struct sorting *s, char *out, const char *in) {                             \
     struct item##width *items = (struct item##width *)(void *)s->items;                                                \
@@ -166,6 +167,7 @@ static uint64_t equal_key(enum shmx_dtype dtype, uint64_t key, uint64_t flip) {
   }
 SORT_POSITIONS(32, uint32_t)
 SORT_POSITIONS(64, uint64_t)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static void sort_line(const struct sorting *s, char *out, const char *in) {
   if (!s->call->positions) {
@@ -197,7 +199,7 @@ static void sort_lines(const struct sorting *s) {
 int shmx_sort_run(const struct shmx_sort *sort) {
   enum shmx_dtype dtype = sort->in->dtype;
   struct sorting s = {.call = sort, .dtype = dtype, .wide = shmx_dtype_size(dtype) == 8};
-  s.size = (s.wide ? 8 : 4) * (sort->positions ? 2 : 1);
+  s.size = (s.wide ? INT64_C(8) : INT64_C(4)) * (sort->positions ? 2 : 1);
   s.count = sort->in->shape[sort->axis];
   s.in_step = sort->in->strides[sort->axis];
   s.out_step = sort->out->strides[sort->axis];

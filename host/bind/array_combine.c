@@ -160,8 +160,9 @@ static int split_at(lua_State *L, int axis, int64_t size) {
     lua_rawgeti(L, 2, i);
     bool is_position = shmx_array_to_integer(L, -1, &position);
     if (!is_position || position - 1 < first || position - 1 > size) {
-      shmx_array_bad_argument(L, 2, "position %d must be an integer from %I to %I, not %s", i, (LUAI_UACINT)(first + 1),
-                              (LUAI_UACINT)(size + 1), shmx_array_describe(L, -1));
+      LUAI_UACINT least = (LUAI_UACINT)first + 1, most = (LUAI_UACINT)size + 1;
+      shmx_array_bad_argument(L, 2, "position %d must be an integer from %I to %I, not %s", i, least, most,
+                              shmx_array_describe(L, -1));
     }
     lua_pop(L, 1);
     add_part(L, axis, first, position - 1, i);

@@ -491,7 +491,10 @@ static bool has_new_state(struct shmx_pool *pool) {
 
 static bool something_new(struct shmx_pool *const *pools, uint32_t count) {
   bool found = false;
-  for (uint32_t i = 0; i < count; i++) found |= collect(pools[i]) | has_new_state(pools[i]);
+  for (uint32_t i = 0; i < count; i++) {
+    if (collect(pools[i])) found = true;
+    if (has_new_state(pools[i])) found = true;
+  }
   return found || shmx_ring_available(&pools[0]->host->link.notes) > 0;
 }
 
