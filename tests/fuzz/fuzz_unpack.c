@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#define XXH_INLINE_ALL /* as host/bind/code.c does */
 #include <xxhash.h>
 
 #include "bind/array.h"
