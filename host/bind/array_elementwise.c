@@ -130,24 +130,11 @@ static void read_numbers(lua_State *L, struct call *call) {
 /* The array that the option `out` names, which must suit the result. */
 static void read_out(lua_State *L, struct call *call) {
   static const char *const names[] = {"out", NULL};
-  const char *name = lua_tostring(L, lua_upvalueindex(1));
   int at = call->operands + 1;
   if (lua_isnoneornil(L, at)) return;
   shmx_options_check(L, at, names);
-  if (!shmx_options_find(L, at, "out")) return;
-  struct shmx_array *out = shmx_array_test(L, -1);
-  if (!out) shmx_array_bad_argument(L, at, "out must be an array, not %s", shmx_array_describe(L, -1));
-  if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", name);
-  if (out->segment->read_only) luaL_error(L, "bad out to '%s' (the array is %s)", name, SHMX_ARRAY_READ_ONLY);
-  if (!shmx_view_same_shape(&out->view, &call->shape)) {
-    luaL_error(L, "bad out to '%s' (it has the shape %s, the result %s)", name, shmx_array_push_shape(L, &out->view),
-               shmx_array_push_shape(L, &call->shape));
-  }
-  if (!shmx_dtype_may_hold(out->view.dtype, call->result)) {
-    luaL_error(L, "bad out to '%s' (%s cannot hold the result, which is %s)", name, shmx_dtype_name(out->view.dtype),
-               shmx_dtype_name(call->result));
-  }
-  call->out = out;
+  call->shape.dtype = call->result;
+  call->out = shmx_array_find_out(L, at, &call->shape, 0);
 }
 
 /* Copies operands that overlap the result. The copies stay on the stack. */

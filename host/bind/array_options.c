@@ -87,7 +87,6 @@ const char *shmx_array_push_shape(lua_State *L, const struct shmx_view *view) {
   return lua_tostring(L, -1);
 }
 
-/* Pushes the array in option `out`, if there is one, and returns it, or NULL. */
 static struct shmx_array *find_out(lua_State *L, int arg) {
   if (!shmx_options_find(L, arg, "out")) return NULL;
   struct shmx_array *out = shmx_array_test(L, -1);
@@ -109,6 +108,12 @@ static void check_out(lua_State *L, const struct shmx_view *out, const struct sh
   }
 }
 
+struct shmx_array *shmx_array_find_out(lua_State *L, int arg, const struct shmx_view *result, unsigned flags) {
+  struct shmx_array *out = find_out(L, arg);
+  if (out) check_out(L, &out->view, result, flags & SHMX_OUT_EXACT);
+  return out;
+}
+
 void shmx_array_replace_by_copy(lua_State *L, int index, enum shmx_dtype dtype) {
   struct shmx_view dense, view = shmx_array_check(L, index)->view;
   if (shmx_view_init(&dense, dtype, view.ndim, view.shape) != 0) {
@@ -120,9 +125,8 @@ void shmx_array_replace_by_copy(lua_State *L, int index, enum shmx_dtype dtype) 
 }
 
 struct shmx_array *shmx_array_out_as(lua_State *L, int arg, const struct shmx_view *shape, int inputs, unsigned flags) {
-  struct shmx_array *out = find_out(L, arg);
+  struct shmx_array *out = shmx_array_find_out(L, arg, shape, flags);
   if (!out) return shmx_array_new(L, shape, 0);
-  check_out(L, &out->view, shape, flags & SHMX_OUT_EXACT);
   for (int input = 1; input <= inputs; input++) {
     const struct shmx_array *array = shmx_array_test(L, input);
     if (!array || !array->view.data) continue;

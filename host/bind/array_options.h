@@ -32,6 +32,10 @@ enum {
 /* Puts a contiguous copy, of that dtype, in place of the array at stack index `index`. */
 void shmx_array_replace_by_copy(lua_State *L, int index, enum shmx_dtype dtype);
 
+/* Pushes the array in option `out` of the options at `arg`, which must be open and writable and suit a result of that
+ * dtype and shape, and returns it; NULL, and nothing is pushed, if there is none. */
+struct shmx_array *shmx_array_find_out(lua_State *L, int arg, const struct shmx_view *result, unsigned flags);
+
 /* Pushes the array for a result of that dtype and shape: the one in option `out` of the options at `arg`, which must
  * suit, or a new one. Of the arrays at the stack indices 1 to `inputs` those that share bytes with it are replaced by
  * copies. */
