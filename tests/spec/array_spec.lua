@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Arrays as a script sees them: making, indexing, views, whole-array operations, and what wrong use gets.
 local shmx = require "shmx"
+local refuses = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/refuses.lua")
 
 local integers = { "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64" }
 local floats = { "f32", "f64" }
@@ -10,14 +11,6 @@ local function each_dtype(f)
   for _, dtype in ipairs(integers) do f(dtype, 1, 0) end
   for _, dtype in ipairs(floats) do f(dtype, 1.5, 0.0) end
   f("bool", true, false)
-end
-
--- Checks that f(...) raises a message that contains `text`, and returns the message.
-local function refuses(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "no error, expected: " .. text)
-  assert.is_truthy(tostring(message):find(text, 1, true), ("%s\nexpected: %s"):format(message, text))
-  return message
 end
 
 describe("making an array", function()

@@ -3,13 +3,7 @@
 -- Products, putting arrays together and taking them apart, random elements: the examples of the manual, and what wrong
 -- use gets. tests/numpy compares values.
 local shmx = require "shmx"
-
--- Checks that f(...) raises a message that contains `text`.
-local function refuses(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "no error, expected: " .. text)
-  assert.is_truthy(tostring(message):find(text, 1, true), ("%s\nexpected: %s"):format(message, text))
-end
+local refuses = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/refuses.lua")
 
 describe("dot and matmul", function()
   it("multiply vectors, matrices and stacks of them", function()

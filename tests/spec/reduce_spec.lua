@@ -1,15 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Reductions: of whole arrays, along an axis, into arrays that exist; and what wrong use gets. Values: tests/numpy.
 local shmx = require "shmx"
+local refuses = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/refuses.lua")
 
 local nan = 0 / 0
-
--- Checks that f(...) raises a message that contains `text`.
-local function refuses(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "no error, expected: " .. text)
-  assert.is_truthy(tostring(message):find(text, 1, true), ("%s\nexpected: %s"):format(message, text))
-end
 
 local function square() return shmx.from { { 3, 1, 2 }, { 6, 5, 4 } } end
 
