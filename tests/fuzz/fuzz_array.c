@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Views and what reads through them, under any sequence of steps: a view of a block of memory is sliced, turned, reshaped
- * and narrowed as the input says, and then copied, reduced, sorted, and looked into by positions and masks. A view must
- * stay within the block, and so must everybody who reads through it.
+ * and narrowed as the input says, and then copied, reduced, sorted, printed, and looked into by positions and masks. A view
+ * must stay within the block, and so must everybody who reads through it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "array/kernel.h"
+#include "array/page.h"
 #include "array/reduce.h"
 #include "array/scan.h"
 #include "array/select.h"
@@ -134,6 +135,19 @@ static void mask(const struct shmx_view *v) {
   for (int d = 0; d < v->ndim; d++) free(columns[d]);
 }
 
+static void add_length(void *sum, const char *piece, size_t length) {
+  if (strlen(piece) != length) abort();
+  *(size_t *)sum += length;
+}
+
+static void print(const struct shmx_view *v) {
+  struct shmx_page page;
+  size_t length = 0;
+  shmx_page_take(&page, v);
+  shmx_page_write(&page, add_length, &length);
+  if (length > (size_t)2 * SHMX_PAGE_ROWS * SHMX_PAGE_COLUMNS * SHMX_NOTATION_MAX) abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -151,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   reduce(&in, &view);
   order(&in, &view);
   mask(&view);
+  print(&view);
   choose(&in, &view);
   free(base);
   return 0;
