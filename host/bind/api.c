@@ -3,8 +3,9 @@
  * The table of functions that <shmx/shmx.h> finds in the registry. Modules reach the library by this table alone, so it
  * makes no difference to them whether the library is in the program or in core.so, and no symbol of it is seen outside.
  *
- * Its layout and what its functions mean are fixed: they belong to a version of the interface (SHMX_ABI). The first three
- * members are the same in all versions, so that a module of any version gets a proper answer from `accept`.
+ * Its layout and what its functions mean are fixed: they belong to a version of the interface (SHMX_ABI). New members go
+ * behind the last one, and make a new revision of it. The first three members are the same in all versions, so that a
+ * module of any version gets a proper answer from `accept`.
  */
 #include "bind/api.h"
 
@@ -12,21 +13,26 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <shmx/shmx.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "array/view.h"
 #include "bind/array.h"
 #include "bind/array_parts.h"
 #include "bind/module.h"
+#include "bind/stop.h"
+#include "core/worker.h"
 
 #define SAME_NUMBER(constant, tag, type)                                                                               \
   _Static_assert((int)SHMX_DTYPE_##constant == (int)SHMX_##constant, "the dtypes of the interface are ours");
 SHMX_DTYPES(SAME_NUMBER)
 _Static_assert((int)SHMX_NDIM_MAX == (int)SHMX_MAX_NDIM, "views of modules have room for ours");
 _Static_assert(sizeof(struct shmx_array_view) == 160, "the layout of a view is fixed in a version of the interface");
+_Static_assert(offsetof(struct shmx_api, to_array) == 16, "every revision begins with the same members");
+_Static_assert(offsetof(struct shmx_api, cancelled) == 16 + 5 * sizeof(void (*)(void)), "1.1 begins where 1.0 ended");
 
 /* `module` is an address in the module that asks. */
-static void accept(lua_State *L, uint32_t abi, uint32_t revision, const void *module) {
+static void accept_module(lua_State *L, uint32_t abi, uint32_t revision, const void *module) {
   Dl_info info;
   if (abi == SHMX_ABI && revision <= SHMX_ABI_REVISION) return;
   const char *file = dladdr(module, &info) && info.dli_fname ? info.dli_fname : "a C module";
@@ -106,14 +112,21 @@ static int check_dtype(lua_State *L, int arg) {
   return SHMX_DTYPE_COUNT;
 }
 
+static int cancelled(void) { return shmx_stop_ask(); }
+
+static void progress(double done, double total) { shmx_worker_progress(done / total); }
+
 static const struct shmx_api api = {.abi = SHMX_ABI,
                                     .revision = SHMX_ABI_REVISION,
-                                    .accept = accept,
+                                    .accept = accept_module,
                                     .to_array = to_array,
                                     .check_array = check_array,
                                     .new_array = new_array,
                                     .check_dtype = check_dtype,
-                                    .dtype_name = dtype_name};
+                                    .dtype_name = dtype_name,
+                                    .cancelled = cancelled,
+                                    .check_cancelled = shmx_stop_obey,
+                                    .progress = progress};
 
 void shmx_api_open(lua_State *L) {
   lua_pushlightuserdata(L, (void *)&api);

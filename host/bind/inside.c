@@ -5,7 +5,9 @@
 #include <lauxlib.h>
 
 #include "bind/module.h"
+#include "bind/process.h"
 #include "bind/runner.h"
+#include "bind/stop.h"
 #include "core/worker.h"
 
 /* core.worker() -> number, task, attempt; only the first in `init` */
@@ -23,15 +25,15 @@ static int get_worker(lua_State *L) {
 
 /* core.cancelled() -> boolean: is the task to stop, because it was cancelled or has used up its time? */
 static int is_cancelled(lua_State *L) {
-  bool stop = shmx_worker_is_to_stop();
-  if (stop) shmx_runner_knows_of_stop();
-  lua_pushboolean(L, stop);
+  shmx_check_process(L);
+  lua_pushboolean(L, shmx_stop_ask());
   return 1;
 }
 
 /* core.progress(done, total): so much of the task is done */
 static int tell_progress(lua_State *L) {
   lua_Number done = luaL_checknumber(L, 1), total = luaL_checknumber(L, 2);
+  shmx_check_process(L);
   if (!(total > 0)) return shmx_error(L, "bad argument #2 to 'progress' (a number above 0 expected)");
   shmx_worker_progress(done / total);
   return 0;

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "bind/module.h"
 #include "bind/output.h"
 #include "bind/quota.h"
+#include "bind/stop.h"
 #include "core/fault.h"
 
 enum {
@@ -45,7 +45,6 @@ struct shmx_room {
   struct shmx_quota *quota;
   bool seeded;                         /* each task draws its own random numbers */
   lua_Integer seed, task_before;       /* by this, and by its number beyond that one */
-  bool knows_of_stop;                  /* the task that runs does */
   bool spent;                          /* the heap is full: another worker is to take the place */
   const struct shmx_incoming *message; /* of the task that runs */
   int error;                           /* why its message is incomplete */
@@ -202,33 +201,6 @@ static int set_up(lua_State *L) {
   return 0;
 }
 
-/* --- stopping a task --- */
-
-/* Raises the error that ends a task which was cancelled or has used up its time. It may be late: the next task must not
- * suffer. */
-static void raise_stop(lua_State *L, lua_Debug *debug) {
-  (void)debug;
-  lua_sethook(L, NULL, 0, 0);
-  if (!shmx_worker_is_to_stop() || here.knows_of_stop) return;
-  luaL_error(L, shmx_worker_has_timed_out() ? "the task has used up its time" : "the task was cancelled");
-}
-
-/* All that a handler may do is to set a hook. */
-static void on_stop(int signal) {
-  (void)signal;
-  if (shmx_worker_is_to_stop())
-    lua_sethook(here.L, raise_stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
-}
-
-/* The signal may have come when the worker had claimed the task and did not know it yet. */
-static void look_for_stop(void) { on_stop(0); }
-
-static void listen_for_stop(void) {
-  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
-  sigemptyset(&action.sa_mask);
-  sigaction(SHMX_OS_STOP_SIGNAL, &action, NULL);
-}
-
 static int add_traceback(lua_State *L) {
   const char *message = lua_tostring(L, 1);
   if (!message && luaL_callmeta(L, 1, "__tostring")) message = lua_tostring(L, -1);
@@ -237,20 +209,17 @@ static int add_traceback(lua_State *L) {
   return 1;
 }
 
-/* What concerns the whole process, which is a worker's. */
-static void settle_process(void) {
-  static struct shmx_quota quota;
-  here.quota = &quota;
-  listen_for_stop();
-}
-
 static int start(void *context, int error, const struct shmx_incoming *config, char *text, size_t room) {
-  if (!here.guest) settle_process();
+  static struct shmx_quota of_worker;
   if (!here.L) prepare(context); /* there was not enough memory then */
   lua_State *L = here.L;
   if (!L) {
     snprintf(text, room, "not enough memory for a Lua state");
     return -1;
+  }
+  if (!here.guest) {
+    here.quota = &of_worker;
+    shmx_stop_listen(L);
   }
   here.message = config;
   here.error = error;
@@ -415,8 +384,6 @@ static enum shmx_result take_error(lua_State *L, int status) {
   return verdict;
 }
 
-void shmx_runner_knows_of_stop(void) { here.knows_of_stop = true; }
-
 static void finish_output(void) {
   shmx_output_finish();
   shmx_output_drop();
@@ -433,16 +400,15 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   forget_traceback(L);
   lua_pushvalue(L, PERFORM);
   enum shmx_result verdict = SHMX_RESULT_VALUES;
-  here.knows_of_stop = false;
   if (here.seeded) {
     lua_pushcfunction(L, seed_task);
     lua_pushinteger(L, task);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
   }
   shmx_quota_begin(here.quota);
-  look_for_stop();
+  shmx_stop_begin();
   int status = lua_pcall(L, 0, 0, HANDLER);
-  if (lua_gethook(L) == raise_stop) lua_sethook(L, NULL, 0, 0);
+  shmx_stop_end(L);
   if (status != LUA_OK) verdict = take_error(L, status);
   lua_settop(L, PERFORM);
   if (!here.guest) finish_output();

@@ -18,9 +18,6 @@ bool shmx_runner_is_here(void);
 /* The worker's Lua state is being closed. */
 void shmx_runner_closes(void);
 
-/* The task that runs has asked, and knows that it is to stop: it is not interrupted, so that it can tidy up. */
-void shmx_runner_knows_of_stop(void);
-
 /* In a worker, after a protected call that ended with `status`: true when that was for want of memory because of the limit
  * of the worker's Lua heap. The worker is then replaced after this task. */
 bool shmx_runner_met_limit(int status);

@@ -225,7 +225,7 @@ bool shmx_worker_has_timed_out(void) {
 }
 
 void shmx_worker_progress(double fraction) {
-  if (!here || atomic_load_explicit(&here->word, memory_order_relaxed) == 0) return;
+  if (!here || shmx_os_forked() || atomic_load_explicit(&here->word, memory_order_relaxed) == 0) return;
   uint32_t thousandths = fraction > 0 ? fraction < 1 ? (uint32_t)(fraction * 1000) : 1000 : 0;
   here->told = true;
   atomic_store_explicit(&here->shm->thousandths, thousandths, memory_order_relaxed);

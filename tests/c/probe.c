@@ -3,6 +3,7 @@
  * A task module for tests/spec/native_spec.lua, which builds it outside the tree: it calls every function of
  * <shmx/shmx.h>.
  */
+#include <pthread.h>
 #include <shmx/shmx.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -70,6 +71,40 @@ static int make(lua_State *L) {
   return 1;
 }
 
+static void *ask_until_cancelled(void *L) {
+  while (!shmx_cancelled((lua_State *)L)) {
+  }
+  return NULL;
+}
+
+/* work(how) -> how: for ever, or until it is cancelled. "ask" returns then, "thread" asks in another thread, and "check"
+ * raises an error. */
+static int work(lua_State *L) {
+  static const char *const ways[] = {"ask", "thread", "check", NULL};
+  pthread_t thread;
+  switch (luaL_checkoption(L, 1, NULL, ways)) {
+  case 0: ask_until_cancelled(L); break;
+  case 1:
+    if (pthread_create(&thread, NULL, ask_until_cancelled, L) == 0) pthread_join(thread, NULL);
+    break;
+  default:
+    for (;;) shmx_check_cancelled(L);
+  }
+  return 1;
+}
+
+/* cancelled() -> boolean */
+static int cancelled(lua_State *L) {
+  lua_pushboolean(L, shmx_cancelled(L));
+  return 1;
+}
+
+/* progress(done, total) */
+static int progress(lua_State *L) {
+  shmx_progress(L, luaL_checknumber(L, 1), luaL_checknumber(L, 2));
+  return 0;
+}
+
 /* Needs more and more of the stack. */
 static int overflow(volatile char *from) {
   volatile char room[4096];
@@ -102,8 +137,9 @@ static int there_is_no_such_function(void) { return 0; }
 #endif
 
 SHMX_MODULE(probe) {
-  static const luaL_Reg functions[] = {{"squares", squares}, {"view", view},   {"check", check},
-                                       {"new", make},        {"crash", crash}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"squares", squares},   {"view", view},   {"check", check},
+                                       {"new", make},          {"work", work},   {"cancelled", cancelled},
+                                       {"progress", progress}, {"crash", crash}, {NULL, NULL}};
   shmx_open(L);
   luaL_newlib(L, functions);
   set_field(L, "any", there_is_no_such_function());

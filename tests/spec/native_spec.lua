@@ -117,7 +117,9 @@ describe("the header", function()
       shmx_check_array(L, 1, SHMX_ANY, SHMX_ANY, SHMX_CONTIGUOUS | SHMX_WRITABLE, &a);
       shmx_new_array(L, shmx_check_dtype(L, 2), a.ndim, a.shape, SHMX_ZEROED, &a);
       lua_pushstring(L, shmx_dtype_text(L, a.dtype));
-      return shmx_to_array(L, -2, &a);
+      shmx_progress(L, 1, 2);
+      shmx_check_cancelled(L);
+      return shmx_to_array(L, -2, &a) && !shmx_cancelled(L);
     }
     SHMX_MODULE(used) {
       shmx_open(L);
@@ -197,10 +199,50 @@ nil	nil	nil
   end)
 
   it("makes arrays of every shape, zeroed when asked for", function()
-    assert.are.equal("f32[2, 3] {{0.0, 0.0, 0.0}, {0.0, 0.0, 0.0}}\nbool[0] {}\n", output(head .. [[
+    assert.are.equal("f32\t2\t3\tfalse\nbool\t0\tnil\tfalse\n", output(head .. [[
       do local warm <close> = shmx.full("f32", { 2, 3 }, 1) end
-      print(probe.new(8, 2, 3))
-      print(probe.new(10, 0))]]))
+      for _, a in ipairs { probe.new(8, 2, 3), probe.new(10, 0) } do
+        print(a.dtype, a.shape[1], a.shape[2], a:any())
+      end]]))
+  end)
+
+  it("that was compiled for an earlier revision of the interface works as it did", function()
+    child.write("earlier.c", [[
+      #include <lauxlib.h>
+      #include <lua.h>
+      #include <stdint.h>
+      struct view {
+        void *data; int64_t count; int32_t dtype, ndim; uint32_t bytes, flags; int64_t shape[8], strides[8];
+      };
+      struct api_1_0 {
+        uint32_t abi, revision;
+        void (*accept)(lua_State *, uint32_t, uint32_t, const void *);
+        int (*to_array)(lua_State *, int, struct view *);
+        void (*check_array)(lua_State *, int, int, int, unsigned, struct view *);
+        void (*new_array)(lua_State *, int, int, const int64_t *, unsigned, struct view *);
+        int (*check_dtype)(lua_State *, int);
+        const char *(*dtype_name)(int);
+      };
+      static const struct api_1_0 *api;
+      static int zeros_like(lua_State *L) {
+        struct view a, b;
+        api->check_array(L, 1, -1, -1, 1, &a);
+        api->new_array(L, api->check_dtype(L, 2), a.ndim, a.shape, 4, &b);
+        lua_pushstring(L, api->dtype_name(b.dtype));
+        return 1 + api->to_array(L, -2, &b);
+      }
+      int luaopen_earlier(lua_State *L) {
+        lua_getfield(L, LUA_REGISTRYINDEX, "shmx.api");
+        api = lua_touserdata(L, -1);
+        api->accept(L, 1, 0, &api);
+        lua_pushcfunction(L, zeros_like);
+        return 1;
+      }]])
+    must "cc -Wall -Wextra -Werror -shared -fPIC $(pkg-config --cflags lua5.4) -o earlier.so earlier.c"
+    assert.are.equal("f32[2] {0.0, 0.0}\tf32\n", output [[
+      local shmx = require "shmx"
+      local pool <close> = shmx.pool { workers = 1 }
+      print(pool:submit(require "earlier", shmx.range("u8", 1, 2), "f32"):get())]])
   end)
 
   it("of another version of the interface is refused: file, wanted and found", function()
@@ -224,6 +266,63 @@ nil	nil	nil
     assert.matches("error loading module 'probe' from file 'missing/probe.so':\n\t[^\n]*missing/probe.so: "
       .. "undefined symbol: there_is_no_such_function", failure('require "probe"', {
         program = installed.program, environment = "LUA_CPATH='missing/?.so'" }))
+  end)
+end)
+
+describe("a C module that works long", function()
+  -- A task that ends when it learns that it is to stop; the worker is the same afterwards, and ready.
+  local stop = head .. [[
+    local function work(way, begun)
+      local _ <close> = setmetatable({}, { __close = function(_, err) print(way, "is closed", err) end })
+      begun[1] = 1
+      local result = probe.work(way)
+      local sum = 0
+      for i = 1, 100 do sum = sum + i end -- whoever has been told is not interrupted
+      print(way, result, sum, probe.cancelled())
+    end
+    local pool <close> = shmx.pool { workers = 1, grace = 20, timeout = TIMEOUT }
+    local pid = pool:submit(shmx.pid):get()
+    for _, way in ipairs { "ask", "thread", "check" } do
+      local begun = shmx.array("u8", 1)
+      local task = pool:submit(work, way, begun)
+      while begun[1] == 0 do end
+      STOP
+      task:wait()
+      print(task.status, pid == pool:submit(shmx.pid):get())
+    end]]
+  local printed = [[
+ask	ask	5050	true
+ask	is closed	nil
+STATUS	true
+thread	thread	5050	true
+thread	is closed	nil
+STATUS	true
+check	is closed	script.lua:6: the task REASON
+STATUS	true
+]]
+
+  for status, given in pairs {
+    cancelled = { TIMEOUT = "nil", STOP = "task:cancel()", REASON = "was cancelled" },
+    timeout = { TIMEOUT = "0.2", STOP = "", REASON = "has used up its time" },
+  } do
+    it("learns that its task is to stop: " .. status, function()
+      given.STATUS = status
+      local code, expected = stop:gsub("%u%u+", given), printed:gsub("%u%u+", given)
+      assert.are.equal(expected, output(code))
+    end)
+  end
+
+  it("is told nothing where there is no task to be stopped, and may say what it likes", function()
+    local out = [[
+      for _, pair in ipairs { { 1, 2 }, { 1, 0 }, { -1, 2 }, { 3, 2 }, { 0 / 0, 1 } } do
+        probe.progress(table.unpack(pair))
+      end
+      print(probe.cancelled())]]
+    assert.are.equal("false\n", output(head .. out))
+    for workers = 0, 1 do
+      assert.are.equal("false\n", output(head .. "local function f() " .. out .. " end\n"
+        .. "local pool <close> = shmx.pool { workers = " .. workers .. " }\n pool:submit(f):get()"))
+    end
   end)
 end)
 

@@ -105,6 +105,19 @@ describe("on a terminal, progress", function()
     assert.matches("tasks:  75%%|[^\n]*| 0/1 %[", bytes)
   end)
 
+  terminal_it("shows how far a task in C says that it is", function()
+    local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/")
+    assert(os.execute(("cc -shared -fPIC $(PKG_CONFIG_PATH=%s/lib/pkgconfig pkg-config --cflags shmx) -o %s %s"):format(
+      quoted(program:gsub("/bin/[^/]*$", "")), quoted(folder .. "/probe.so"), quoted(here .. "/c/probe.c"))))
+    local _, _, bytes = on_terminal(wait .. [[
+      package.cpath = "./?.so"
+      local probe = require "probe"
+      local pool <close> = shmx.pool { workers = 1 }
+      pool:submit(function() probe.progress(1, 4) wait(0.6) probe.progress(4, 4) end):get()
+    ]])
+    assert.matches("tasks:  25%%|[^\n]*| 0/1 %[", bytes)
+  end)
+
   terminal_it("is not drawn when it is not wanted", function()
     for _, case in ipairs { { flags = "--no-progress" }, { term = "dumb" } } do
       local rows, state, bytes = on_terminal(busy .. "print 'done'", case)

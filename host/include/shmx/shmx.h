@@ -37,7 +37,8 @@
  * or lock across it that nobody would let go of. To raise one yourself use luaL_error or luaL_argerror; the task then
  * ends with it. In C++, no object with a destructor may be alive in a function that calls what can raise.
  *
- * Threads. Only the thread that Lua called may use these functions. Other threads may work in the memory of a view.
+ * Threads. Only the thread that Lua called may use these functions, shmx_cancelled aside. Other threads may work in the
+ * memory of a view.
  *
  * Crashes. When native code crashes, its worker ends; the task fails with an error that names the signal and the module,
  * the arrays of others are safe, and a new worker takes the place. What nobody can guard against is code that writes
@@ -57,12 +58,18 @@ extern "C" {
 #include <lua.h>
 
 /*
- * The version of this interface. A module works in every shmx that has the same SHMX_ABI and at least its
- * SHMX_ABI_REVISION; shmx_open sees to that. The revision grows when functions are added, the other when anything else
- * changes.
+ * The version of this interface, SHMX_ABI.SHMX_ABI_REVISION. A module works in every shmx that has the same SHMX_ABI and at
+ * least the SHMX_ABI_REVISION that the module was compiled with; shmx_open sees to that.
+ *
+ * The revision grows when something is added: functions, behind the last member of struct shmx_api, or flags. What there
+ * was keeps its place and its meaning, so what is compiled already goes on working. SHMX_ABI grows when that cannot be, and
+ * then every module must be compiled anew.
+ *
+ *   1.0  arrays
+ *   1.1  shmx_cancelled, shmx_check_cancelled, shmx_progress
  */
 #define SHMX_ABI          1
-#define SHMX_ABI_REVISION 0
+#define SHMX_ABI_REVISION 1
 
 /*
  * SHMX_MODULE(name) { ... } is the function that opens the module: `int luaopen_name(lua_State *L)`, which can be seen from
@@ -138,6 +145,10 @@ struct shmx_api {
                     struct shmx_array_view *view);
   int (*check_dtype)(lua_State *L, int arg);
   const char *(*dtype_name)(int dtype);
+  /* Since 1.1: */
+  int (*cancelled)(void);
+  void (*check_cancelled)(lua_State *L);
+  void (*progress)(double done, double total);
 };
 
 #define SHMX_API_KEY "shmx.api" /* in the registry: a pointer to it */
@@ -145,7 +156,7 @@ struct shmx_api {
 /* One for the whole module, however many files it has, and for no other module. */
 __attribute__((weak, visibility("hidden"))) const struct shmx_api *shmx_api_here;
 
-/* --- functions --- */
+/* --- opening --- */
 
 /*
  * Finds shmx, loading it if the script has not, and checks that it is one that this module can work with. Call it first
@@ -171,6 +182,8 @@ static inline const struct shmx_api *shmx_api_get(lua_State *L) {
   if (!shmx_api_here) shmx_open(L);
   return shmx_api_here;
 }
+
+/* --- functions for arrays --- */
 
 /*
  * Describes the array at `index` and returns 1; returns 0, with *view unchanged, when there is something else or a
@@ -204,6 +217,33 @@ static inline int shmx_check_dtype(lua_State *L, int arg) { return shmx_api_get(
 
 /* The name of a dtype, such as "f64"; "?" for what is none. */
 static inline const char *shmx_dtype_text(lua_State *L, int dtype) { return shmx_api_get(L)->dtype_name(dtype); }
+
+/* --- functions for what takes long --- */
+
+/*
+ * Returns 1 when the task that runs is to stop, because it was cancelled or has used up its `timeout`, otherwise 0. It
+ * costs some nanoseconds: ask after every millisecond of work or so. Never raises.
+ *
+ * The caller of the task has its verdict by then, and nobody sees what the function returns. So let go of what you hold,
+ * and return or raise an error. Whoever has been told is trusted: the Lua code of the task, which is interrupted otherwise,
+ * is not from then on, and can tidy up. But the worker is killed, and another takes its place, if the task has not ended a
+ * quarter of a second after a time-out, or the pool's `grace` after a cancellation; so it is when nobody asks.
+ *
+ * Any thread may call this while the function runs. Outside of a task, and where workers = 0, it returns 0.
+ */
+static inline int shmx_cancelled(lua_State *L) { return shmx_api_get(L)->cancelled(); }
+
+/*
+ * Raises an error if the task that runs is to stop, as happens to tasks in Lua. For functions that hold nothing which this
+ * would leave behind (see Errors above); one line in the outer loop is enough then.
+ */
+static inline void shmx_check_cancelled(lua_State *L) { shmx_api_get(L)->check_cancelled(L); }
+
+/*
+ * Says that `done` of `total` parts of the task are done; the bar shows it. The cost is a store to memory. Never raises;
+ * less than nothing counts as nothing, more than all as all. Outside of a task it does nothing.
+ */
+static inline void shmx_progress(lua_State *L, double done, double total) { shmx_api_get(L)->progress(done, total); }
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,9 @@
 /*
  * A task module with a kernel: it fills a part of the Mandelbrot set into an array that the script gives it, where the
  * array is. Several workers can fill the rows of one picture at the same time.
+ *
+ * A picture can take minutes. After each row the kernel says how far it is, and asks whether it is still wanted: it holds
+ * nothing that an error would leave behind, so that it can simply be left.
  */
 #include <shmx/shmx.h>
 
@@ -34,6 +37,8 @@ static int fill(lua_State *L) {
       if (a.bytes == 1) *(uint8_t *)row = (uint8_t)steps;
       else *(uint16_t *)row = (uint16_t)steps;
     }
+    shmx_progress(L, (double)(i + 1), (double)a.shape[0]);
+    shmx_check_cancelled(L);
   }
   lua_settop(L, 1);
   return 1;
