@@ -10,16 +10,24 @@
 
 #include "os/os.h"
 
+/* Large pages cost next to nothing, so they are taken whether or not they have been asked for. */
+static int take_pages(struct shmx_chunk *chunk, bool reserve) {
+  bool large = shmx_os_take_large_pages(chunk->fd, chunk->base, chunk->size) == 0;
+  if (!reserve && !large) return 0;
+  int r = shmx_os_reserve(chunk->fd, 0, chunk->size);
+  /* A file system that cannot reserve is no reason to refuse; one that has no room is. */
+  if (r < 0 && r != -EOPNOTSUPP) return r;
+  chunk->reserved = true;
+  return 0;
+}
+
 static int map_new(struct shmx_chunk *chunk, bool reserve) {
   chunk->fd = shmx_os_memfd("shmx", chunk->size);
   if (chunk->fd < 0) return chunk->fd;
-  int r = reserve ? shmx_os_reserve(chunk->fd, 0, chunk->size) : 0;
-  /* A file system that cannot reserve is no reason to refuse; one that has no room is. */
-  if (r == -EOPNOTSUPP) r = 0;
   void *base = NULL;
-  if (r == 0) r = shmx_os_map(chunk->fd, chunk->size, &base);
+  int r = shmx_os_map(chunk->fd, chunk->size, &base);
   chunk->base = base;
-  return r;
+  return r < 0 ? r : take_pages(chunk, reserve);
 }
 
 int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chunk **out) {

@@ -20,6 +20,7 @@ struct shmx_chunk {
   bool has_path;            /* somebody was told a path that leads to `fd`, which stays open therefore */
   bool retired;             /* own: nothing new is allocated in it; foreign: unmapped with its last segment */
   bool large;               /* own: made for one segment */
+  bool reserved;            /* own: its pages were taken when it was made */
   bool unwritten;           /* large: its pages are not there yet; they come by writing its only segment */
   bool outside;             /* own: not a memory object of ours (outside.h) */
   bool named;               /* own: the supervisor takes its name away when it is gone */
@@ -29,8 +30,8 @@ struct shmx_chunk {
   struct shmx_chunk *next;  /* list of the owner */
 };
 
-/* Makes a chunk of at least `size` bytes; `reserve`: all its pages are taken at once, so that no touch can fail later.
- * 0 or -errno. */
+/* Makes a chunk of at least `size` bytes; `reserve`: all its pages are taken at once, so that no touch can fail later,
+ * which is done anyway where they can be large. 0 or -errno. */
 int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chunk **out);
 
 /* Maps a chunk of another process; `outside`: it is not a memory object of ours. Takes the descriptor over, also on

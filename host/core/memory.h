@@ -68,8 +68,8 @@ int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned f
 /* Makes `size` bytes of a content, those from `offset` on, at `place`. */
 typedef void shmx_producer(void *context, uint64_t offset, void *place, uint64_t size);
 
-/* Writes the content of a segment that was made with SHMX_ALLOC_PRODUCED. Warm memory is written where it is. Into fresh
- * memory go pieces of 64 KiB through a buffer and write(), which costs half of what the faults of as many pages would.
+/* Writes the content of a segment that was made with SHMX_ALLOC_PRODUCED. Warm memory and large pages are written where they
+ * are. Into fresh small pages go pieces of 64 KiB through a buffer and write(), which costs half of what their faults would.
  * 0; -ENOSPC, -ENOMEM or another -errno: the segment is to be released. */
 int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void *context);
 

@@ -137,7 +137,7 @@ int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size) {
 void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size) { set_charge(memory, memory->charged - size); }
 
 /* The pages of a large chunk are taken at once, so that no touch can fail later, unless the segment's content is produced,
- * which takes them. */
+ * which takes them if they are small. */
 static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags,
                         struct shmx_chunk **out) {
   uint64_t page = shmx_os_page_size();
@@ -153,7 +153,7 @@ static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, u
     return r;
   }
   chunk->large = large;
-  chunk->unwritten = produced;
+  chunk->unwritten = produced && !chunk->reserved;
   chunk->charged = size;
   struct shmx_chunk **list = large ? &memory->large : &memory->small;
   chunk->next = *list;

@@ -22,7 +22,14 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
 
-struct shmx_syscalls shmx_syscalls = {memfd_create, ftruncate, fallocate, pwrite, mmap, sendmsg, recvmsg, fork};
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
+
+enum { LARGE_PAGE = 2 << 20 }; /* where the processor has larger ones only, there are none for us */
+
+struct shmx_syscalls shmx_syscalls = {memfd_create, ftruncate, fallocate, pwrite, mmap,
+                                      madvise,      sendmsg,   recvmsg,   fork};
 
 int shmx_os_above_standard(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
@@ -55,8 +62,19 @@ int shmx_os_memfd_check(int fd, uint64_t size) {
   return 0;
 }
 
+/* Where large pages can be mapped: an address that is a multiple of their size, with as much room behind it. Another
+ * thread may take it first; then the caller's mapping lies elsewhere, and has small ones. */
+static void *find_place(uint64_t size) {
+  if (size < LARGE_PAGE || size > SIZE_MAX - LARGE_PAGE) return NULL;
+  char *room =
+      shmx_syscalls.mmap(NULL, size + LARGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return NULL;
+  munmap(room, size + LARGE_PAGE);
+  return room + (LARGE_PAGE - (uintptr_t)room % LARGE_PAGE) % LARGE_PAGE;
+}
+
 int shmx_os_map(int fd, uint64_t size, void **out) {
-  void *base = shmx_syscalls.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void *base = shmx_syscalls.mmap(find_place(size), size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return -errno;
   *out = base;
   return 0;
@@ -71,6 +89,17 @@ static int allocate(int fd, int mode, uint64_t offset, uint64_t size) {
 }
 
 int shmx_os_reserve(int fd, uint64_t offset, uint64_t size) { return allocate(fd, 0, offset, size); }
+
+int shmx_os_take_large_pages(int fd, void *base, uint64_t size) {
+  uint64_t end = size / LARGE_PAGE * LARGE_PAGE;
+  /* The kernel puts a large page in the place of what is there, and not in the place of nothing. */
+  for (uint64_t offset = 0; offset < end; offset += LARGE_PAGE) {
+    int r = shmx_os_reserve(fd, offset, shmx_os_page_size());
+    if (r < 0) return r;
+  }
+  if (end == 0) return -EINVAL;
+  return shmx_syscalls.madvise(base, end, MADV_COLLAPSE) < 0 ? -errno : 0;
+}
 
 int shmx_os_write(int fd, uint64_t offset, const void *bytes, uint64_t size) {
   for (uint64_t done = 0; done < size;) {

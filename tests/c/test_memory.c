@@ -113,6 +113,12 @@ static void *failing_mmap(void *at, size_t size, int protection, int flags, int 
   return fails() ? MAP_FAILED : real.mmap(at, size, protection, flags, fd, offset);
 }
 
+static int no_large_pages(void *base, size_t size, int advice) {
+  (void)base, (void)size, (void)advice;
+  errno = EINVAL;
+  return -1;
+}
+
 static void each_system_call_may_fail(void) {
   const uint64_t sizes[] = {100, 3 * MIB, 6 * MIB};
   const int failures[] = {ENOMEM, ENOSPC, EMFILE, EFBIG};
@@ -121,14 +127,15 @@ static void each_system_call_may_fail(void) {
   shmx_syscalls.ftruncate = failing_truncate;
   shmx_syscalls.fallocate = failing_fallocate;
   shmx_syscalls.mmap = failing_mmap;
+  shmx_syscalls.madvise = no_large_pages;
   int before = open_fds();
   for (unsigned n = 0; n < 12; n++) {
     failure = failures[n % 4];
-    int k = 0, r = -1;
-    while (r < 0) {
+    int k = 0;
+    do {
       struct shmx_segment *segment;
       countdown = ++k;
-      r = alloc(&alone, sizes[n / 4], &segment);
+      int r = alloc(&alone, sizes[n / 4], &segment);
       if (r == 0) {
         CHECK(is_filled(segment, 0));
         shmx_segment_release(segment);
@@ -137,9 +144,44 @@ static void each_system_call_may_fail(void) {
       CHECK(r == 0 || r == -failure);
       CHECK(alone.charged == 0 && shmx_memory_live(&alone) == 0);
       CHECK(open_fds() == before && mapped_chunks() == 0);
-    }
-    CHECK(k >= 4); /* memfd_create, ftruncate, mmap at least */
+    } while (countdown <= 0); /* until none is left that could fail */
+    CHECK(k >= 4);            /* memfd_create, ftruncate, mmap at least */
   }
+  shmx_syscalls = real;
+}
+
+static int collapses;
+
+static int counting_madvise(void *base, size_t size, int advice) {
+  CHECK((uintptr_t)base % (2 * MIB) == 0 && size % (2 * MIB) == 0);
+  collapses++;
+  return real.madvise(base, size, advice);
+}
+
+/* Whether the kernel can do it or not, what is made is zero; only what is too small is not tried. */
+static void chunks_of_some_mib_are_made_of_large_pages(void) {
+  const struct {
+    uint64_t size;
+    int tries;
+  } cases[] = {{4096, 0}, {3 * MIB + 1, 1}, {4 * MIB, 1}, {7 * MIB, 1}};
+  struct shmx_segment *segment;
+  real = shmx_syscalls;
+  shmx_syscalls.madvise = counting_madvise;
+  for (int i = 0; i < 4; i++) {
+    collapses = 0;
+    CHECK(alloc(&alone, cases[i].size, &segment) == 0 && is_filled(segment, 0));
+    CHECK(collapses == cases[i].tries);
+    memset(segment->data, 1, segment->size);
+    shmx_segment_release(segment);
+    shmx_memory_trim(&alone);
+    CHECK(alone.charged == 0);
+  }
+  shmx_syscalls = real;
+}
+
+static int all_large_pages(void *base, size_t size, int advice) {
+  (void)base, (void)size, (void)advice;
+  return 0;
 }
 
 /* Every word is its own index; `context` counts the pieces. */
@@ -166,11 +208,12 @@ static ssize_t short_pwrite(int fd, const void *bytes, size_t size, off_t at) {
   return real.pwrite(fd, bytes, size > 1000 ? 1000 : size, at);
 }
 
-static void fresh_memory_is_produced_in_pieces_and_warm_memory_at_once(void) {
+static void fresh_small_pages_are_produced_in_pieces_and_warm_memory_at_once(void) {
   struct shmx_segment *segment;
   int pieces;
   real = shmx_syscalls;
   shmx_syscalls.pwrite = short_pwrite;
+  shmx_syscalls.madvise = no_large_pages;
   CHECK(produce(5 * MIB + 8, &segment, &pieces) == 0);
   CHECK(pieces == 81 && has_indexes(segment));
   shmx_syscalls = real;
@@ -180,6 +223,12 @@ static void fresh_memory_is_produced_in_pieces_and_warm_memory_at_once(void) {
   shmx_segment_release(segment);
   CHECK(produce(800, &segment, &pieces) == 0);
   CHECK(pieces == 1 && has_indexes(segment));
+  shmx_segment_release(segment);
+  shmx_memory_trim(&alone);
+  shmx_syscalls.madvise = all_large_pages;
+  CHECK(produce(5 * MIB, &segment, &pieces) == 0);
+  CHECK(pieces == 1 && has_indexes(segment));
+  shmx_syscalls = real;
   shmx_segment_release(segment);
   shmx_memory_trim(&alone);
   CHECK(alone.charged == 0);
@@ -195,6 +244,7 @@ static void memory_that_could_not_be_produced_is_not_used_again(void) {
   int pieces, before = open_fds();
   real = shmx_syscalls;
   shmx_syscalls.pwrite = failing_pwrite;
+  shmx_syscalls.madvise = no_large_pages;
   failure = ENOSPC;
   countdown = 7;
   CHECK(produce(5 * MIB, &segment, &pieces) == -ENOSPC);
@@ -399,8 +449,9 @@ static const struct test tests[] = {
     {"a_large_segment_is_warm_when_it_is_used_again", a_large_segment_is_warm_when_it_is_used_again},
     {"the_budget_refuses_before_anything_is_made", the_budget_refuses_before_anything_is_made},
     {"each_system_call_may_fail", each_system_call_may_fail},
-    {"fresh_memory_is_produced_in_pieces_and_warm_memory_at_once",
-     fresh_memory_is_produced_in_pieces_and_warm_memory_at_once},
+    {"chunks_of_some_mib_are_made_of_large_pages", chunks_of_some_mib_are_made_of_large_pages},
+    {"fresh_small_pages_are_produced_in_pieces_and_warm_memory_at_once",
+     fresh_small_pages_are_produced_in_pieces_and_warm_memory_at_once},
     {"memory_that_could_not_be_produced_is_not_used_again", memory_that_could_not_be_produced_is_not_used_again},
     {"the_bytes_are_used_again_when_nobody_holds_them", the_bytes_are_used_again_when_nobody_holds_them},
     {"what_comes_back_to_its_maker_is_the_same_handle", what_comes_back_to_its_maker_is_the_same_handle},

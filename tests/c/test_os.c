@@ -44,6 +44,27 @@ static void the_check_refuses_what_is_not_a_chunk(void) {
   CHECK(shmx_os_memfd_check(-1, 0) == -EPROTO && shmx_os_memfd_check(999, 0) == -EPROTO);
 }
 
+/* Whether this kernel has them or not. */
+static void large_pages_are_zero_and_shared_like_others(void) {
+  enum { SIZE = (4 << 20) + 4096 };
+  int fd = shmx_os_memfd("shmx", SIZE);
+  void *one, *other;
+  CHECK(shmx_os_map(fd, SIZE, &one) == 0 && (uintptr_t)one % (2 << 20) == 0);
+  int r = shmx_os_take_large_pages(fd, one, SIZE);
+  CHECK(r == 0 || r == -EINVAL || r == -ENOMEM || r == -EAGAIN || r == -EBUSY);
+  CHECK(shmx_os_map(fd, SIZE, &other) == 0 && other != one);
+  const char *bytes = other;
+  CHECK(bytes[0] == 0 && memcmp(bytes, bytes + 1, SIZE - 1) == 0);
+  memset(one, 7, SIZE);
+  CHECK(bytes[0] == 7 && memcmp(bytes, bytes + 1, SIZE - 1) == 0);
+  CHECK(shmx_os_punch(fd, 4096, 2 << 20) == 0); /* a large page is taken apart */
+  CHECK(bytes[4095] == 7 && bytes[4096] == 0 && bytes[4095 + (2 << 20)] == 0 && bytes[4096 + (2 << 20)] == 7);
+  CHECK(shmx_os_take_large_pages(fd, one, 4096) == -EINVAL);
+  shmx_os_unmap(one, SIZE);
+  shmx_os_unmap(other, SIZE);
+  close(fd);
+}
+
 /* With a standard descriptor closed, what is opened here must not become the new standard output. */
 static void nothing_opened_takes_a_standard_descriptor(void) {
   int ends[2];
@@ -314,6 +335,7 @@ static void names_that_a_dead_process_has_left_are_removed(void) {
 static const struct test tests[] = {
     {"a_memfd_is_sealed_and_checked", a_memfd_is_sealed_and_checked},
     {"the_check_refuses_what_is_not_a_chunk", the_check_refuses_what_is_not_a_chunk},
+    {"large_pages_are_zero_and_shared_like_others", large_pages_are_zero_and_shared_like_others},
     {"nothing_opened_takes_a_standard_descriptor", nothing_opened_takes_a_standard_descriptor},
     {"descriptors_travel_with_a_record", descriptors_travel_with_a_record},
     {"more_descriptors_than_there_is_room_for_are_all_closed", more_descriptors_than_there_is_room_for_are_all_closed},
