@@ -94,8 +94,10 @@ static void put_attempt(struct sup_trace *t, const struct sup_peer *peer, const 
   shmx_trace_file_end(&t->file);
 }
 
-static void put_flow(struct sup_trace *t, char phase, int64_t time, pid_t pid, uint64_t segment) {
-  struct shmx_trace_event event = event_of("handover", "handover", phase, time, pid);
+/* An arrow from one step to another: it begins ('s') at the one and is finished ('f') at the other. There are two from
+ * NOTIFY, since nothing says which comes first of its ends, ACKNOWLEDGE and HOLD. */
+static void put_flow(struct sup_trace *t, const char *name, char phase, int64_t time, pid_t pid, uint64_t segment) {
+  struct shmx_trace_event event = event_of(name, "handover", phase, time, pid);
   event.flow = segment;
   shmx_trace_file_begin(&t->file, &event);
   shmx_trace_file_end(&t->file);
@@ -187,9 +189,12 @@ static void take_message(struct sup_trace *t, const struct sup_peer *peer, const
   const char *name = step_name(t, peer, record);
   if (!name) return;
   put_step(t, name, record->time, peer->pid, record->waited, record->duration, record->task);
-  if (record->detail == SHMX_MSG_NOTIFY) put_flow(t, 's', record->time, peer->pid, record->waited);
-  if (record->detail == SHMX_MSG_HOLD && record->peer != SHMX_PEER_NONE)
-    put_flow(t, 'f', record->time, peer->pid, record->waited);
+  if (record->detail == SHMX_MSG_NOTIFY) {
+    put_flow(t, "handover", 's', record->time, peer->pid, record->waited);
+    put_flow(t, "acknowledgement", 's', record->time, peer->pid, record->waited);
+  } else if (record->detail == SHMX_MSG_HOLD && record->peer != SHMX_PEER_NONE) {
+    put_flow(t, "handover", 'f', record->time, peer->pid, record->waited);
+  }
 }
 
 static void take_failure(struct sup_trace *t, const struct sup_peer *peer, const struct shmx_trace_record *record) {
@@ -209,11 +214,11 @@ static void take_failure(struct sup_trace *t, const struct sup_peer *peer, const
 }
 
 static void take_record(struct sup_trace *t, const struct sup_peer *peer, const struct shmx_trace_record *record) {
-  static const char *const results[] = {"done", "failed", "refused"};
+  static const char *const results[SHMX_TRACE_RESULTS] = {"done", "failed", "refused", "timeout", "cancelled"};
   switch (record->kind) {
   case SHMX_TRACE_ATTEMPT:
     t->told_attempt[peer->charge] = record->time;
-    put_attempt(t, peer, record, record->detail < 3 ? results[record->detail] : "?");
+    put_attempt(t, peer, record, record->detail < SHMX_TRACE_RESULTS ? results[record->detail] : "?");
     break;
   case SHMX_TRACE_MESSAGE: take_message(t, peer, record); break;
   case SHMX_TRACE_FAILURE: take_failure(t, peer, record); break;
@@ -248,7 +253,7 @@ void sup_trace_heard(struct sup *s, const struct shmx_message *message) {
   if (h && h->complete) retire_handover(t, h);
   if (h) h->acknowledge = now;
   put_step(t, "ACKNOWLEDGE", now, s->pid, message->segment, message->size, 0);
-  put_flow(t, 't', now, s->pid, message->segment);
+  put_flow(t, "acknowledgement", 'f', now, s->pid, message->segment);
 }
 
 void sup_trace_noted(struct sup *s, const struct shmx_note *note) {
@@ -299,8 +304,17 @@ static const char *describe_end(int status, char text[64]) {
   return text;
 }
 
+/* What had been decided on the attempt before it ended so. */
+static const char *describe_verdict(const struct sup_peer *peer, uint32_t slot) {
+  uint64_t word = atomic_load(&peer->pool->map.slots[slot].state);
+  enum shmx_state state = shmx_word_state(word);
+  if (shmx_word_lane(word) != peer->lane) return "";
+  return state == SHMX_EXPIRED || state == SHMX_TIMED_OUT ? "timeout, " : state == SHMX_WITHDRAWN ? "cancelled, " : "";
+}
+
 /* The attempt that the process has begun and not ended. */
-static void put_unfinished(struct sup_trace *t, const struct sup_peer *peer, const char *result) {
+static void put_unfinished(struct sup_trace *t, const struct sup_peer *peer, const char *end) {
+  char result[80];
   struct shmx_trace_region *region = &t->shm->region[peer->charge];
   struct shmx_trace_record record = {.time = atomic_load_explicit(&region->begun, memory_order_acquire)};
   if (!peer->pool || record.time == 0 || record.time == t->told_attempt[peer->charge]) return;
@@ -308,7 +322,9 @@ static void put_unfinished(struct sup_trace *t, const struct sup_peer *peer, con
   record.task = atomic_load(&region->begun_task);
   record.attempt = (uint8_t)atomic_load(&region->begun_attempt);
   record.duration = (uint64_t)(shmx_os_now() - record.time);
-  if (slot < peer->pool->map.layout.slots) memcpy(record.name, peer->pool->map.names[slot], SHMX_SLOT_NAME);
+  bool known = slot < peer->pool->map.layout.slots;
+  if (known) memcpy(record.name, peer->pool->map.names[slot], SHMX_SLOT_NAME);
+  snprintf(result, sizeof result, "%s%s", known ? describe_verdict(peer, slot) : "", end);
   put_attempt(t, peer, &record, result);
 }
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/board.h"
 #include "os/os.h"
 
 /* --- recording --- */
@@ -44,6 +45,16 @@ void shmx_trace_begin(struct shmx_trace *trace, uint32_t task, uint32_t slot, ui
   atomic_store_explicit(&region->begun, now, memory_order_release);
 }
 
+/* What somebody else has decided counts more than what the worker has to say. */
+static enum shmx_trace_result result_of(const struct shmx_slot_shm *slot) {
+  switch (shmx_word_state(atomic_load_explicit(&slot->state, memory_order_relaxed))) {
+  case SHMX_EXPIRED:
+  case SHMX_TIMED_OUT: return SHMX_TRACE_TIMED_OUT;
+  case SHMX_WITHDRAWN: return SHMX_TRACE_CANCELLED;
+  default: return (enum shmx_trace_result)(slot->verdict & ~(uint32_t)SHMX_RESULT_PRINTED);
+  }
+}
+
 void shmx_trace_end(struct shmx_trace *trace, const char *name, const struct shmx_slot_shm *slot) {
   struct shmx_trace_region *region = trace->region;
   struct shmx_trace_record record = {.time = atomic_load_explicit(&region->begun, memory_order_relaxed),
@@ -51,7 +62,7 @@ void shmx_trace_end(struct shmx_trace *trace, const char *name, const struct shm
                                      .waited = slot->waited,
                                      .task = trace->task,
                                      .kind = SHMX_TRACE_ATTEMPT,
-                                     .detail = (uint8_t)slot->verdict};
+                                     .detail = (uint8_t)result_of(slot)};
   record.attempt = (uint8_t)atomic_load_explicit(&region->begun_attempt, memory_order_relaxed);
   memcpy(record.name, name, sizeof record.name);
   push(trace, &record);

@@ -25,9 +25,19 @@ enum {
 };
 
 enum shmx_trace_kind {
-  SHMX_TRACE_ATTEMPT = 1, /* worker: a task has run; `detail` is its enum shmx_result, `name` its name */
+  SHMX_TRACE_ATTEMPT = 1, /* worker: a task has run; `detail` is its enum shmx_trace_result, `name` its name */
   SHMX_TRACE_MESSAGE,     /* everybody: a control message was sent; `detail` is its enum shmx_message_type */
   SHMX_TRACE_FAILURE      /* main: a part of what a failed task says; `detail` 1: the last */
+};
+
+/* How an attempt ended. */
+enum shmx_trace_result {
+  SHMX_TRACE_DONE = SHMX_RESULT_VALUES,
+  SHMX_TRACE_FAILED = SHMX_RESULT_ERROR,
+  SHMX_TRACE_REFUSED = SHMX_RESULT_REFUSED,
+  SHMX_TRACE_TIMED_OUT,
+  SHMX_TRACE_CANCELLED,
+  SHMX_TRACE_RESULTS
 };
 
 struct shmx_trace_record {

@@ -24,7 +24,7 @@ struct shmx_trace_file {
 /* What all events have. Times are in nanoseconds, of the clock of shmx_os_now. */
 struct shmx_trace_event {
   const char *name, *category;
-  char phase; /* X: complete, s t f: a flow, i: instant, C: counter, M: metadata */
+  char phase; /* X: complete, s t f: the begin, a step and the finish of a flow, i: instant, C: counter, M: metadata */
   int64_t time;
   uint64_t duration; /* X */
   uint32_t process;

@@ -2,7 +2,9 @@
 --
 -- --trace: what the file says, and that it is there and can be opened whatever happens to the processes and the disk.
 
-local child = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/child.lua")
+local here = debug.getinfo(1, "S").source:match "^@(.*)/spec/"
+local child = dofile(here .. "/child.lua")
+local schema = dofile(here .. "/trace_schema.lua")
 local cjson = require "cjson"
 local shmx = require "shmx"
 
@@ -38,8 +40,8 @@ end
 
 -- The events of a trace file, which must be valid; and the names of its processes by number.
 local function read_trace(name)
-  local text = child.read(name or "trace.json")
-  local trace = cjson.decode(text)
+  local trace = cjson.decode(child.read(name or "trace.json"))
+  assert.are.same({}, schema.complaints(trace))
   local names = {}
   for _, event in ipairs(trace.traceEvents) do
     if event.name == "process_name" then names[event.pid] = event.args.name end
@@ -64,17 +66,7 @@ describe("a trace", function()
     assert.are.equal(0, run([[
       local pool <close> = shmx.pool { workers = 2 }
       for i = 1, 8 do pool:submit(make, 10 * i):wait() end]]).status)
-    local events, names = read_trace()
-    local threads = {}
-    for _, event in ipairs(select(events, { name = "thread_name" })) do threads[event.tid] = event.args.name end
-    for _, event in ipairs(events) do
-      assert.is_string(event.name)
-      assert.matches("^[XstfiCM]$", event.ph)
-      for _, field in ipairs { "ts", "pid", "tid" } do assert.is_number(event[field]) end
-      assert.is_true(event.ph ~= "X" or event.dur > 0)
-      assert.is_string(names[event.pid])
-      assert.is_string(threads[event.tid])
-    end
+    local _, names = read_trace() -- it looks at every event
     local seen = {}
     for _, name in pairs(names) do seen[#seen + 1] = name end
     table.sort(seen)
@@ -107,8 +99,7 @@ describe("a trace", function()
   end)
 
   it("has NOTIFY, ACKNOWLEDGE and TRANSFER COMPLETE for each array, in that order", function()
-    local root = debug.getinfo(1, "S").source:match "^@(.*)tests/spec/"
-    local file <close> = assert(io.open(root .. "scripts/examples/handover.lua"))
+    local file <close> = assert(io.open(here .. "/../scripts/examples/handover.lua"))
     assert.are.equal(0, child.run(file:read "a", { options = "-w 2 --trace trace.json" }).status)
     local events, names = read_trace()
     local arrays = 0
@@ -127,7 +118,7 @@ describe("a trace", function()
       arrays = arrays + 1
     end
     assert.is_true(arrays >= 8)
-    for _, phase in ipairs { "s", "t", "f" } do assert.is_true(#select(events, { ph = phase }) >= 8) end
+    for _, phase in ipairs { "s", "f" } do assert.is_true(#select(events, { ph = phase }) >= 16) end
   end)
 
   it("shows an attempt that never ended, and how its worker did", function()
@@ -144,6 +135,94 @@ describe("a trace", function()
     assert.are.equal(1, #nap)
     assert.are.equal("killed by SIGKILL", nap[1].args.result)
     assert.are.equal(1, #select(events, { name = "double", ph = "X" }))
+  end)
+end)
+
+describe("the trace of a task that was stopped", function()
+  local function results(options, code)
+    run(([[
+      local function spin() while true do end end
+      local pool <close> = shmx.pool { workers = 1, grace = 0.1, %s }
+      local function stop(f, ...)
+        local t = pool:submit(f, ...)
+        await(function() return t.status ~= "queued" end)
+        %s
+        assert(t:wait(10) and t.error)
+      end
+      stop(nap, 20)
+      stop(spin)
+      pool:submit(double, 1):get()]]):format(options, code))
+    local events, list = read_trace(), {}
+    for _, name in ipairs { "nap", "spin", "double" } do
+      for _, event in ipairs(select(events, { name = name, ph = "X" })) do
+        list[#list + 1] = name .. ": " .. event.args.result
+      end
+    end
+    return table.concat(list, "; ")
+  end
+
+  it("says that it used up its time, and that its worker was killed for it", function()
+    assert.are.equal("nap: timeout, killed by SIGKILL; spin: timeout; double: done", results("timeout = 0.1", ""))
+    assert.are.equal("nap: timeout, killed by SIGKILL; nap: timeout, killed by SIGKILL; spin: timeout; spin: timeout; "
+      .. "double: done", results("timeout = 0.1, retries = 1", ""))
+  end)
+
+  it("says that it was cancelled", function()
+    assert.are.equal("nap: cancelled, killed by SIGKILL; spin: cancelled; double: done",
+      results("output = 'capture'", "t:cancel()"))
+  end)
+end)
+
+describe("the check of traces", function()
+  local good = { name = "f", ph = "X", pid = 1, tid = 1, ts = 10, dur = 5 }
+  local function with(changes)
+    local event = {}
+    for key, value in pairs(good) do event[key] = value end
+    for key, value in pairs(changes) do event[key] = value end
+    return event
+  end
+  local function complaint(...)
+    local events = { ... }
+    for _, what in ipairs { "process_name", "thread_name" } do
+      table.insert(events, with { name = what, ph = "M", args = { name = "main" } })
+    end
+    return schema.complaints({ traceEvents = events })[1]
+  end
+
+  it("has nothing to say of a good one", function()
+    assert.is_nil(complaint(good, with { ts = 15 }, with { ts = 11, dur = 2 }, with { ts = 13, dur = 2 },
+      with { ph = "B", ts = 1 }, with { ph = "B", ts = 2, name = "g" }, with { ph = "E", ts = 3, name = "g" },
+      with { ph = "E", ts = 4 }, with { ph = "f", id = 7, cat = "c", ts = 15 }, with { ph = "s", id = 7, cat = "c" }))
+  end)
+
+  it("sees what would be dropped or drawn wrongly", function()
+    for expected, events in pairs {
+      ["its dur is nil, and no number"] = { { name = "f", ph = "X", pid = 1, tid = 1, ts = 10 } },
+      ["nan, and no number"] = { with { ts = 0 / 0 } },
+      ["its pid is 1.5, and no integer"] = { with { pid = 1.5 } },
+      ["its name is 5"] = { with { name = 5 } },
+      ["its args is none"] = { with { args = "none" } },
+      ["there is no such phase"] = { with { ph = "Z" } },
+      ["it has no length"] = { with { dur = 0 } },
+      ["it is before the beginning"] = { with { ts = -1 } },
+      ["its process has no name"] = { with { pid = 2 } },
+      ["its thread has no name"] = { with { tid = 2 } },
+      ["it is named twice"] = { with { ph = "M", name = "thread_name", args = { name = "x" } } },
+      ["it has no name"] = { with { ph = "M", name = "process_name", args = {} } },
+      ["its counter n is no number"] = { with { ph = "C", args = { n = "1" } } },
+      ["it ends at 16.000, after 'f', in which it begins"] = { good, with { ts = 12, dur = 4 } },
+      ["it ends what has not begun"] = { with { ph = "B" }, with { ph = "E", ts = 11, name = "g" } },
+      ["it does not end"] = { with { ph = "B" } },
+      ["the flow 7 has not begun"] = { good, with { ts = 15 }, with { ph = "s", id = 7, cat = "c" },
+        with { ph = "f", id = 7, cat = "c" }, with { ph = "t", id = 7, cat = "c", ts = 15 } },
+      ["nothing runs there"] = { good, with { ph = "s", id = 7, cat = "c", ts = 11 } },
+    } do
+      local found = complaint(table.unpack(events))
+      assert.is_truthy(found and found:find(expected, 1, true), expected .. " <> " .. tostring(found))
+    end
+    assert.are.same({ "it has no traceEvents" }, schema.complaints {})
+    assert.are.same({ "its displayTimeUnit is neither ms nor ns" },
+      schema.complaints { traceEvents = {}, displayTimeUnit = "s" })
   end)
 end)
 
