@@ -5,6 +5,9 @@
 --
 --   shmx-lua filter.lua [IN.pgm [OUT.pgm]]        without IN a chessboard, without OUT a temporary file
 
+package.path = arg[0]:gsub("[^/]*$", "") .. "modules/?.lua;" .. package.path
+
+local pnm = require "pnm"
 local shmx = require "shmx"
 
 -- Lines first .. last of the picture, a row or a column each: `count` pixels that lie `pixel` apart, and lines that lie
@@ -31,49 +34,22 @@ local function blur_lines(pool, picture, lines, ...)
 end
 
 local function chessboard(width, height)
-  local picture = shmx.array("u8", width * height)
-  for y = 0, height - 1 do
-    for x = 0, width - 1 do picture[y * width + x + 1] = (x // 32 + y // 32) % 2 * 255 end
-  end
-  return picture, width, height
-end
-
-local function read_pgm(path)
-  local file <close> = assert(io.open(path, "rb"))
-  local bytes = file:read("a")
-  local header, at = {}, 1
-  while #header < 4 do -- the magic number, width, height and the largest value, with comments between them
-    local word, after = bytes:match("^%s*([^%s#]+)()", at)
-    if word then header[#header + 1] = word end
-    at = after or bytes:match("^%s*#[^\n]*()", at) or error(path .. " is not a PGM picture", 0)
-  end
-  local width, height = math.tointeger(header[2]), math.tointeger(header[3])
-  if header[1] ~= "P5" or not (width and height) or header[4] ~= "255" then
-    error(path .. " is not a grey picture of 8 bits (P5, 255)", 0)
-  end
-  local pixels = bytes:sub(at + 1, at + width * height)
-  if #pixels ~= width * height then error(path .. " ends too early", 0) end
-  return shmx.from(pixels, "u8"), width, height
-end
-
-local function write_pgm(path, picture, width, height)
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(("P5\n%d %d\n255\n"):format(width, height), picture:tobytes())
+  return shmx.array("u8", { height, width }):generate(function(y, x)
+    return ((x - 1) // 32 + (y - 1) // 32) % 2 * 255
+  end)
 end
 
 local input, output = arg[1], arg[2] or os.tmpname()
-local picture, width, height
-if input then
-  picture, width, height = read_pgm(input)
-else
-  picture, width, height = chessboard(512, 512)
-end
-local before = picture:sum()
+local picture = input and pnm.read(input) or chessboard(512, 512)
+if picture.ndim ~= 2 or picture.dtype ~= "u8" then error(input .. " is not a grey picture of 8 bits", 0) end
+local height, width = table.unpack(picture.shape)
+local before = picture:mean()
 do
+  local pixels = picture:reshape(-1)
   local pool <close> = shmx.pool()
-  blur_lines(pool, picture, height, width, 1, width)
-  blur_lines(pool, picture, width, 1, width, height)
+  blur_lines(pool, pixels, height, width, 1, width)
+  blur_lines(pool, pixels, width, 1, width, height)
 end
-write_pgm(output, picture, width, height)
+pnm.write(output, picture)
 print(("%d x %d pixels, mean %.2f before and %.2f after, written to %s"):format(
-  width, height, before / #picture, picture:sum() / #picture, output))
+  width, height, before, picture:mean(), output))

@@ -8,10 +8,13 @@
 -- array; each task gets a view of some rows of it and fills them where they are.
 
 -- Where scripts/run builds the modules; an installed one is found without this line.
-package.cpath = arg[0]:gsub("[^/]*$", "") .. "../../.build/release/examples/?.so;" .. package.cpath
+local here = arg[0]:gsub("[^/]*$", "")
+package.cpath = here .. "../../.build/release/examples/?.so;" .. package.cpath
+package.path = here .. "modules/?.lua;" .. package.path
 
-local shmx = require "shmx"
 local mandelbrot = require "mandelbrot"
+local pnm = require "pnm"
+local shmx = require "shmx"
 
 local width = math.tointeger(tonumber(arg[1] or 600)) or error("the width is no whole number")
 local path = arg[2] or os.tmpname()
@@ -31,6 +34,5 @@ do
 end
 print(("%d x %d points in %.3f s, %d steps"):format(width, height, shmx.clock() - begin, picture:sum()))
 
-local file <close> = assert(io.open(path, "wb"))
-file:write(("P5\n%d %d\n%d\n"):format(width, height, limit), picture:tobytes())
+pnm.write(path, picture)
 print("written to " .. path)

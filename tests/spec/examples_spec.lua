@@ -33,6 +33,9 @@ local function contents(path)
   return file:read("a")
 end
 
+-- A module that examples share.
+local function module(name) return dofile(examples .. "modules/" .. name .. ".lua") end
+
 -- The filter of filter.lua, in one process and with tables.
 local function blurred(pixels, width, height)
   local function pick(row, i) return row[math.max(1, math.min(i, #row))] end
@@ -103,7 +106,7 @@ describe("the examples", function()
   end)
 
   it("filter: says what is wrong with a file that is no picture", function()
-    local output, code = run("filter.lua", temporary("P6 1 1 255 x"))
+    local output, code = run("filter.lua", temporary("P6 1 1 255 xyz"))
     assert.equal(1, code)
     assert.truthy(output:find("is not a grey picture of 8 bits", 1, true), output)
   end)
@@ -146,5 +149,119 @@ describe("the examples", function()
     assert.matches("\n2262 primes in all\n8 tasks done; mean run [%d.]+ ms, wait [%d.]+ ms, handover ", output)
     assert.matches("2 to 2499: 367 primes\n", output)
     assert.matches("\nworker 1 did %d tasks\n", output)
+  end)
+
+  it("waves: paints a picture that is read again, and makes it grey", function()
+    local name = temporary()
+    table.insert(leftovers, name .. ".ppm")
+    table.insert(leftovers, name .. ".pgm")
+    local output, code = run("waves.lua", "90", name)
+    assert.equal(0, code, output)
+    assert.truthy(output:find("90 x 60 pixels in ", 1, true), output)
+    assert.truthy(output:find("is the same", 1, true), output)
+    local colours, grey = contents(name .. ".ppm"), contents(name .. ".pgm")
+    assert.equal("P6\n90 60\n255\n", colours:sub(1, -90 * 60 * 3 - 1))
+    assert.equal("P5\n90 60\n255\n", grey:sub(1, -90 * 60 - 1))
+    local right, down = 89 / 0.9, 59 / 0.9
+    local one = math.sqrt((right - 20) ^ 2 + (down - 30) ^ 2)
+    local other = math.sqrt((right - 70) ^ 2 + (down - 50) ^ 2)
+    for colour = 1, 3 do -- of the last pixel
+      local value = (math.sin(one + colour * 0.4) + math.sin(other * 1.3 - colour * 0.7) + 2) * 63.75 // 1
+      assert.equal(value, colours:byte(colour - 4))
+    end
+  end)
+
+  it("columns: makes a file when none is named, and sorts it", function()
+    local output, code = run("columns.lua")
+    assert.equal(0, code, output)
+    local input, sorted = output:match("read from (%S+) in"), output:match("written to (%S+)\n")
+    leftovers = { input, sorted }
+    assert.truthy(output:find("87600 rows of 3 columns", 1, true), output)
+    local lines = {}
+    for line in io.lines(input) do lines[#lines + 1] = line end
+    assert.equal("hour,place,temperature", table.remove(lines, 1))
+    local function temperature(line) return tonumber(line:match("[^,]*$")) or math.huge end
+    local place = {}
+    for i, line in ipairs(lines) do place[line] = i end
+    table.sort(lines, function(a, b)
+      if temperature(a) ~= temperature(b) then return temperature(a) < temperature(b) end
+      return place[a] < place[b]
+    end)
+    assert.is_true(contents(sorted) == "hour,place,temperature\n" .. table.concat(lines, "\n") .. "\n")
+  end)
+
+  it("columns: reads a file as others write it", function()
+    local text = 'name,"size, in m",n,x\r\n"a, b",1.5,1,2\r\nc,,2,-\r\n\r\n"",0.1,3,1e3'
+    local input, target = temporary(text), temporary()
+    local output, code = run("columns.lua", input, target)
+    assert.equal(0, code, output)
+    assert.truthy(output:find("3 rows of 3 columns", 1, true), output)
+    assert.matches("\nsize, in m +f64 +1 +0%.1 +0%.8 +1%.5\n", output)
+    assert.equal('"size, in m",n,x\n1.5,1,2.0\n0.1,3,1000.0\n,2,\n', contents(target))
+  end)
+
+  it("columns: says when there are none", function()
+    for _, text in ipairs { "", "a,b\n", "a,b\nx,y\n" } do
+      local output, code = run("columns.lua", temporary(text))
+      assert.equal(1, code)
+      assert.truthy(output:find("has no columns of numbers", 1, true), output)
+    end
+  end)
+end)
+
+describe("pnm", function()
+  local shmx = require "shmx"
+  local pnm = module "pnm"
+
+  it("reads what it has written", function()
+    local path = temporary()
+    for _, shape in ipairs { { 2, 3 }, { 2, 3, 3 } } do
+      for _, dtype in ipairs { "u8", "u16" } do
+        local picture = shmx.array(dtype, shape):integers(0, 255, { seed = 1 })
+        picture:view({ 1, 1 }, { 1, 1 }):fill(dtype == "u8" and 200 or 51234)
+        pnm.write(path, picture)
+        assert.is_true(pnm.read(path):equal(picture))
+        assert.equal(dtype, pnm.read(path).dtype)
+      end
+    end
+  end)
+
+  it("reads comments, and any value of white", function()
+    local picture, white = pnm.read(temporary("P6 # colours\n#\n2 1\n# white:\n1000\n" .. ("\1\2"):rep(6)))
+    assert.same({ { { 258, 258, 258 }, { 258, 258, 258 } } }, picture:totable())
+    assert.equal(1000, white)
+  end)
+
+  it("refuses what is no picture", function()
+    for _, text in ipairs { "", "P5", "P4 1 1 255 x", "P5 1 x 255 x", "P5 1 1 70000 x", "P5 1 1 0 x" } do
+      assert.error_matches(function() pnm.read(temporary(text)) end, "is not a raw picture")
+    end
+    assert.error_matches(function() pnm.read(temporary("P5 2 2 255 abc")) end, "ends too early")
+    for _, a in ipairs { shmx.array("u8", 3), shmx.array("i16", { 2, 2 }), shmx.array("u8", { 2, 2, 4 }) } do
+      assert.error_matches(function() pnm.write(temporary(), a) end, "a picture is u8 or u16")
+    end
+  end)
+end)
+
+describe("csv", function()
+  local shmx = require "shmx"
+  local csv = module "csv"
+
+  it("reads what it has written, in as many parts as there are", function()
+    local path = temporary()
+    local pool <close> = shmx.pool { workers = 2 }
+    local count = 150000
+    local written = {
+      number = shmx.range("i64", 1, count),
+      third = shmx.range("f64", 1, count) / 3,
+      whole = shmx.range("f64", 1, count),
+    }
+    csv.write(pool, path, written, { "number", "third", "whole" })
+    local read, names = csv.read(pool, path)
+    assert.same({ "number", "third", "whole" }, names)
+    for name, column in pairs(written) do
+      assert.is_true(read[name]:equal(column), name)
+      assert.equal(column.dtype, read[name].dtype)
+    end
   end)
 end)
