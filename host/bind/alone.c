@@ -49,11 +49,10 @@ static struct shmx_incoming receive(lua_State *L, const struct shmx_packet *pack
 
 /* In a protected call, for the position of its errors: room, values... */
 static int pack(lua_State *L) {
-  static const struct shmx_pack_names configuration = {"argument", 0}, call = {"argument", 1};
+  static const struct shmx_pack_names names = {"argument", 1}; /* behind the settings, or behind the function */
   struct lua_room *room = lua_touserdata(L, 1);
-  bool is_call = lua_isfunction(L, 2);
   shmx_packet_reset(&room->packet);
-  shmx_codec_pack(L, &room->packet, 2, lua_gettop(L) - 1, SHMX_PACK_FUNCTIONS, is_call ? &call : &configuration);
+  shmx_codec_pack(L, &room->packet, 2, lua_gettop(L) - 1, SHMX_PACK_FUNCTIONS, &names);
   return 0;
 }
 
@@ -66,10 +65,10 @@ static void make_message(lua_State *L, struct lua_room *room, int count, const c
   if (lua_pcall(L, count + 1, 0, 0) != LUA_OK) shmx_luapool_refuse(L, name);
 }
 
-/* core.room(configuration) -> room */
+/* core.room(settings, given) -> room; as core.open */
 static int open_room(lua_State *L) {
   char text[SHMX_LANE_TEXT];
-  lua_settop(L, 1);
+  lua_settop(L, 2);
   struct lua_room *room = lua_newuserdatauv(L, sizeof *room, 1);
   memset(room, 0, sizeof *room);
   shmx_packet_init(&room->packet);
@@ -77,10 +76,11 @@ static int open_room(lua_State *L) {
   room->room = shmx_room_create();
   if (!room->room) return luaL_error(L, "not enough memory");
   lua_pushvalue(L, 1);
-  make_message(L, room, 1, NULL);
+  lua_pushvalue(L, 2);
+  make_message(L, room, 2, NULL);
   struct shmx_incoming configuration = receive(L, &room->packet);
   if (shmx_room_start(room->room, &configuration, text, sizeof text) == 0) {
-    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 3);
     return 1;
   }
   luaL_pushfail(L);

@@ -112,4 +112,7 @@ void shmx_codec_pack(lua_State *L, struct shmx_packet *packet, int first, int co
  * functions are accepted with SHMX_PACK_FUNCTIONS only. */
 int shmx_codec_unpack(lua_State *L, const struct shmx_delivery *delivery, unsigned flags);
 
+/* The same for the first value alone, on which it may depend how the others can be read. Returns 1, or 0 without one. */
+int shmx_codec_unpack_first(lua_State *L, const struct shmx_delivery *delivery, unsigned flags);
+
 #endif

@@ -54,11 +54,11 @@ static int pool_check(lua_State *L) {
 
 /* --- opening and closing --- */
 
-/* In a protected call, for the position of its errors: pool, configuration */
+/* In a protected call, for the position of its errors: pool, settings, given. What the script has given is its argument. */
 static int pack_configuration(lua_State *L) {
-  static const struct shmx_pack_names names = {"argument", 0};
+  static const struct shmx_pack_names names = {"argument", 1};
   struct lua_pool *pool = lua_touserdata(L, 1);
-  shmx_codec_pack(L, &pool->packet, 2, 1, SHMX_PACK_FUNCTIONS, &names);
+  shmx_codec_pack(L, &pool->packet, 2, 2, SHMX_PACK_FUNCTIONS, &names);
   if (shmx_packet_take(&pool->packet, &pool->configuration) < 0) return luaL_error(L, "not enough memory");
   return 0;
 }
@@ -119,11 +119,11 @@ struct shmx_host *shmx_luapool_start_host(lua_State *L) {
   return host;
 }
 
-/* core.open(workers, memory, configuration, progress, output, grace, worker_tasks, timeout, retries) -> pool. The
- * configuration is a value for the workers. */
+/* core.open(workers, memory, settings, progress, output, grace, worker_tasks, timeout, retries, given) -> pool. The workers
+ * get `settings`, and then `given`, which has `init` (see set_up in bind/runner.c). */
 static int open_pool(lua_State *L) {
   shmx_check_process(L);
-  lua_settop(L, 9);
+  lua_settop(L, 10);
   struct lua_pool *pool = push_pool(L);
   shmx_luapool_set_limits(L, pool, 8, 9);
   int index = lua_gettop(L);
@@ -131,7 +131,8 @@ static int open_pool(lua_State *L) {
   lua_pushcfunction(L, pack_configuration);
   lua_pushlightuserdata(L, pool);
   lua_pushvalue(L, 3);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) shmx_luapool_refuse(L, NULL);
+  lua_pushvalue(L, 10);
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK) shmx_luapool_refuse(L, NULL);
   int r = start_workers(L, pool, host);
   if (r < 0) return shmx_error(L, "a pool cannot be opened: %s", shmx_luapool_explain(r));
   lua_settop(L, index);

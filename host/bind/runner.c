@@ -64,10 +64,20 @@ static int perform(lua_State *L);
 
 /* --- start --- */
 
-static int push_message(lua_State *L) {
+static struct shmx_delivery delivery(void) {
   const struct shmx_incoming *m = here.message;
-  struct shmx_delivery delivery = {m->body, m->size, m->segments, m->nsegments, m->codes, m->ncodes};
-  return shmx_codec_unpack(L, &delivery, SHMX_PACK_FUNCTIONS);
+  return (struct shmx_delivery){m->body, m->size, m->segments, m->nsegments, m->codes, m->ncodes};
+}
+
+static int push_message(lua_State *L) {
+  struct shmx_delivery message = delivery();
+  return shmx_codec_unpack(L, &message, SHMX_PACK_FUNCTIONS);
+}
+
+/* The settings are the message's first value. */
+static void push_settings(lua_State *L) {
+  struct shmx_delivery message = delivery();
+  shmx_codec_unpack_first(L, &message, SHMX_PACK_FUNCTIONS);
 }
 
 /* package[field] = options[field], with the table of options at index 1 */
@@ -175,15 +185,20 @@ static void limit_heap(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* With the settings alone at index 1. What it refers to by name is found now, as main finds it. */
+static void run_init(lua_State *L) {
+  push_message(L);
+  if (lua_getfield(L, 3, "init") == LUA_TFUNCTION) lua_call(L, 0, 0);
+}
+
 /* Makes the state what main's was when its script began, then runs `init`. */
 static int set_up(lua_State *L) {
   if (!here.guest) shmx_output_open(L);
   seed_random(L);
   if (here.error < 0) return luaL_error(L, "the options of the pool cannot be read: %s", strerror(-here.error));
   lua_settop(L, 0);
-  push_message(L);
+  push_settings(L);
   luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
   limit_heap(L);
   read_seed(L);
   set_package_field(L, "path");
@@ -195,7 +210,8 @@ static int set_up(lua_State *L) {
   lua_settop(L, 1);
   if (environment) run_init_variable(L);
   load_libraries(L);
-  if (lua_getfield(L, 1, "init") == LUA_TFUNCTION) lua_call(L, 0, 0);
+  lua_settop(L, 1);
+  run_init(L);
   if (!here.guest) shmx_output_finish();
   if (!here.guest) shmx_output_begin(L);
   return 0;

@@ -324,7 +324,8 @@ static uint32_t read_count(struct unpacker *u, uint32_t limit) {
   return (uint32_t)mpack_unpack_uint(token);
 }
 
-int shmx_codec_unpack(lua_State *L, const struct shmx_delivery *delivery, unsigned flags) {
+/* At most so many of the values. */
+static int unpack_values(lua_State *L, const struct shmx_delivery *delivery, unsigned flags, uint32_t most) {
   struct unpacker u = {.L = L, .delivery = delivery, .flags = flags, .at = delivery->body, .left = delivery->size};
   mpack_tokbuf_init(&u.tokbuf);
   uint32_t features = read_count(&u, SHMX_FORMAT_FLAGS), count = read_count(&u, INT32_MAX);
@@ -334,11 +335,19 @@ int shmx_codec_unpack(lua_State *L, const struct shmx_delivery *delivery, unsign
     lua_newtable(L);
     u.objects = lua_gettop(L);
   }
-  for (uint32_t i = 0; i < count; i++) {
+  for (uint32_t i = 0; i < count && i < most; i++) {
     u.first = i == 0;
     unpack_value(&u);
   }
-  if (u.left > 0) bad(&u, "there is more than its values");
+  if (u.left > 0 && count <= most) bad(&u, "there is more than its values");
   if (u.objects) lua_remove(L, u.objects);
-  return (int)count;
+  return count < most ? (int)count : (int)most;
+}
+
+int shmx_codec_unpack(lua_State *L, const struct shmx_delivery *delivery, unsigned flags) {
+  return unpack_values(L, delivery, flags, INT32_MAX);
+}
+
+int shmx_codec_unpack_first(lua_State *L, const struct shmx_delivery *delivery, unsigned flags) {
+  return unpack_values(L, delivery, flags, 1);
 }

@@ -73,12 +73,13 @@ end
 function Alone.stats() options.fail("a pool without workers has no stats") end
 function Alone.segments() options.fail("a pool without workers has no segments of its own") end
 
----@param configuration table
+---@param settings table
+---@param given table    as of core.open
 ---@param methods table  those of pools
 ---@return shmx.Alone?
 ---@return string? why
-function alone.open(configuration, methods)
-  local room, why = core.room(configuration)
+function alone.open(settings, given, methods)
+  local room, why = core.room(settings, given)
   if not room then return nil, why end
   local pool = setmetatable({}, meta)
   rooms[pool] = { room = room, open = true }

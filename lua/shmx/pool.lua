@@ -170,13 +170,14 @@ end
 
 -- A pool with its workers, or without any.
 local function start(read, configuration, output)
+  local given = { init = read.init } -- apart: it is read where the configuration is in force
   if read.workers == 0 then
-    local pool, why = alone.open(configuration, Pool)
+    local pool, why = alone.open(configuration, given, Pool)
     return pool or options.fail("the pool cannot start: %s", failure.add_advice(why))
   end
   local mode = progress_mode(read.progress)
   local pool = core.open(read.workers, read.memory, configuration, mode, output, read.grace, read.tasks or 0,
-    read.timeout, read.retries)
+    read.timeout, read.retries, given)
   if read.init then wait_until_ready(pool) end
   return pool
 end
@@ -191,7 +192,7 @@ local function open(given)
   end
   local settings, output = core.settings(), check_output(given and given.output)
   local configuration = {
-    path = package.path, cpath = package.cpath, init = read.init, libraries = settings.libraries,
+    path = package.path, cpath = package.cpath, libraries = settings.libraries,
     environment = settings.environment ~= false, warnings = settings.warnings, heap = read.heap,
     output = output,
     seed = read.seed, task_before = core.last_task(),

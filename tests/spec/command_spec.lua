@@ -463,6 +463,20 @@ describe("with options of its own, shmx-lua", function()
     assert.is_truthy(run_ours("%% --help").out:find(text:match("\n(usage.*)$"), 1, true))
   end)
 
+  it("names every long option in the man page and in the README, too", function()
+    local function source(name)
+      local file <close> = assert(io.open(arg[0]:gsub("[^/]*$", "") .. "../" .. name))
+      return file:read "a"
+    end
+    local manual, readme, count = source "host/shmx-lua.1", source "README.md", 0
+    for option in run_ours("%% -x").err:gmatch "\n  %-%-([%l-]+)" do
+      assert.is_truthy(manual:find("Fl -" .. option, 1, true), option)
+      assert.is_truthy(readme:find("`--" .. option, 1, true), option)
+      count = count + 1
+    end
+    assert.is_true(count >= 10)
+  end)
+
   it("shows help and versions and runs nothing", function()
     local help = run_ours("%% --help -e 'print(1)' missing.lua")
     assert.are.same({ "", 0 }, { help.err, help.status })

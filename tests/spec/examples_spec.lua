@@ -143,6 +143,57 @@ describe("the examples", function()
     end
   end)
 
+  it("limits: what crashes or hangs is tried again, what is wrong is not", function()
+    local output, code = run("limits.lua", "0.25")
+    assert.equal(0, code, output)
+    local lines = {}
+    for line in output:gmatch("[^\n]+") do lines[#lines + 1] = line end
+    assert.same({
+      "works             done     attempt 1  42",
+      "crashes once      done     attempt 2  42",
+      lines[3]:match("^crashes always    crashed  attempt 2  its worker was killed by signal SIGSEGV.*$"),
+      "hangs once        done     attempt 2  42",
+      "is in C for years timeout  attempt 2  it has not ended within its limit of 0.25 seconds",
+      "is wrong          failed   attempt 1  it would be wrong again",
+    }, lines)
+  end)
+
+  it("heat: the workers fill a plate step by step, as the sum of its edges says", function()
+    local output, code = run("heat.lua", "19", "1500")
+    assert.equal(0, code, output)
+    assert.matches("\n  10 points below the upper edge:  25.0 degrees\n$", output) -- the mean of the four edges
+    local before = tonumber(output:match "1 points below the upper edge: +([%d.]+)")
+    assert.is_true(before > 80 and before < 100, output)
+  end)
+
+  it("tree: no ball is lost on the way up", function()
+    for _, throws in ipairs { 1, 2, 13 } do
+      local output, code = run("tree.lua", tostring(throws), "500")
+      assert.equal(0, code, output)
+      local sum = 0
+      for count in output:gmatch("(%d+) %*+\n") do sum = sum + count end
+      for count in output:gmatch("(%d+) \n") do sum = sum + count end
+      assert.equal(throws * 500, sum)
+      assert.matches(("\n%d balls\n$"):format(throws * 500), output)
+    end
+  end)
+
+  it("search: finds the first of them and leaves the search", function()
+    local expected, count, most, n = {}, 0, -1, 0
+    while count < 27 do -- the last of them are not in the first block
+      n = n + 1
+      local steps, at = 0, n
+      while at > 1 do at, steps = at % 2 == 0 and at // 2 or 3 * at + 1, steps + 1 end
+      if steps > most then
+        expected[#expected + 1] = ("%9d takes %3d steps\n"):format(n, steps)
+        count, most = count + 1, steps
+      end
+    end
+    local output, code = run("search.lua", "27")
+    assert.equal(0, code, output)
+    assert.equal(table.concat(expected), output)
+  end)
+
   it("watch: counts primes, labels its lines, and tells of itself", function()
     local output, code = run("watch.lua", "20000")
     assert.are.equal(0, code)

@@ -109,6 +109,22 @@ describe("workers", function()
       print(pool:submit(function() return package.cpath end):get())]]))
   end)
 
+  it("find the modules that init refers to as main does", function()
+    os.execute("mkdir -p " .. child.path("far/lib"))
+    child.write("far/lib/theirs.lua", "return { name = 'theirs' }")
+    for workers = 0, 1 do
+      assert.are.equal("theirs\tfrom LUA_INIT\n", output([[
+        local shmx = require "shmx"
+        package.path = "far/lib/?.lua;" .. package.path
+        local theirs, made = require "theirs", require "made"
+        local pool <close> = shmx.pool {
+          workers = ]] .. workers .. [[, init = function() found, there = theirs.name, made end,
+        }
+        print(pool:submit(function() return found, there end):get())]],
+        { environment = "LUA_INIT='package.preload.made = function() return [[from LUA_INIT]] end'" }))
+    end
+  end)
+
   it("have main's environment, LUA_INIT and -l, but not the script", function()
     child.write("lib_a.lua", "return { loaded = 'lib_a' }")
     assert.are.equal("value\tfrom init\tlib_a\tlib_a\tnil\n", output([[
