@@ -35,7 +35,10 @@ struct shmx_array *shmx_array_check(lua_State *L, int index) {
 
 struct shmx_array *shmx_array_check_writable(lua_State *L, int index) {
   struct shmx_array *array = shmx_array_check(L, index);
-  if (array->segment->read_only) luaL_error(L, "array is %s", SHMX_ARRAY_READ_ONLY);
+  if (!array->segment->read_only) return array;
+  if (lua_type(L, lua_upvalueindex(1)) != LUA_TSTRING)
+    luaL_error(L, "cannot set an element: the array is %s", SHMX_ARRAY_FROZEN);
+  luaL_error(L, "bad array for '%s' (it is %s)", lua_tostring(L, lua_upvalueindex(1)), SHMX_ARRAY_FROZEN);
   return array;
 }
 
@@ -215,6 +218,7 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
   add_functions(L, shmx_array_file_methods);
+  add_functions(L, shmx_array_freeze_methods);
   add_functions(L, shmx_array_named_methods);
   shmx_array_add_ops(L);
   shmx_array_add_reductions(L);

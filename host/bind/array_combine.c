@@ -100,11 +100,13 @@ static int combine(lua_State *L, bool stacked) {
     return shmx_array_bad_argument(L, LIST, "that many elements are more than there can be");
   }
   int top = lua_gettop(L);
-  struct shmx_view to = shmx_array_out(L, OPTIONS, &dense, 0)->view;
+  struct shmx_array *out = shmx_array_out(L, OPTIONS, &dense, 0);
   if (shmx_options_find(L, OPTIONS, "out")) {
     lua_pop(L, 1);
-    if (list_overlaps(L, count, &to)) to = shmx_array_new(L, &dense, 0)->view;
+    if (list_overlaps(L, count, &out->view)) out = shmx_array_new(L, &dense, 0);
   }
+  shmx_array_check_out(L, out);
+  struct shmx_view to = out->view;
   int64_t first = 0;
   for (int i = 1; i <= count; i++) {
     struct shmx_view from = list_view(L, i, axis, stacked), part = to;

@@ -170,6 +170,7 @@ static void make_out(lua_State *L, struct call *call) {
 /* The operands as views of the result's shape. */
 static void run(lua_State *L, struct call *call, const struct shmx_view *out) {
   struct shmx_elementwise work;
+  if (call->out) shmx_array_check_out(L, call->out);
   work.op = call->op, work.dtype = call->dtype, work.out = *out;
   for (int i = 0; i < call->operands; i++) {
     if (call->array[i]) {

@@ -6,7 +6,8 @@
  * the kernels give back (array/program.h), it is called for each element, in index order. Both ways give the same, errors
  * included.
  *
- * The function may do anything, also close the arrays. So all that is read and written are shares, which stay on the stack.
+ * The function may do anything, also close the arrays. So all that is read and written are shares, which stay on the stack;
+ * and whether the result may still be written is asked before each element.
  */
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct mapping {
   bool traced;
   int first; /* stack index of the first element's result, when that is known; or 0 */
   struct shmx_view out;
+  const struct shmx_array *result; /* whose view `out` is */
   struct shmx_view in[SHMX_PROGRAM_INPUTS];
   uint64_t number[SHMX_PROGRAM_INPUTS]; /* inputs that are numbers */
   struct shmx_program program;
@@ -69,6 +71,7 @@ static void call_for_block(lua_State *L, struct mapping *m, const struct shmx_bl
     } else {
       call_function(L, m, block, i);
     }
+    shmx_array_check_out(L, m->result);
     if (!shmx_element_store(L, -1, m->out.dtype, block->out + i * block->out_stride)) {
       const char *problem = shmx_element_problem(L, -1, m->out.dtype);
       luaL_error(L, "bad result of the function for element %s (%s)", push_place(L, m, block, i), problem);
@@ -82,6 +85,7 @@ static void run_row(lua_State *L, struct mapping *m, struct shmx_block *block, i
   int last = m->indexed ? block->ndim - 1 : 0;
   while (count > 0) {
     block->count = count < SHMX_PROGRAM_BLOCK ? count : SHMX_PROGRAM_BLOCK;
+    shmx_array_check_out(L, m->result);
     if (!m->traced || !shmx_program_run(&m->program, block)) call_for_block(L, m, block);
     for (int k = 0; k < m->inputs; k++) block->in[k] += block->count * block->in_stride[k];
     block->out += block->count * block->out_stride;
@@ -236,7 +240,8 @@ static int array_map(lua_State *L) {
   }
   shmx_array_out(L, options, &dense, 0);
   int result = lua_gettop(L);
-  m.out = shmx_array_share(L, result)->view;
+  m.result = shmx_array_share(L, result);
+  m.out = m.result->view;
   separate(L, &m);
   run_map(L, &m);
   lua_settop(L, result);
@@ -251,7 +256,8 @@ static int array_generate(lua_State *L) {
   shmx_array_check_end(L, 2);
   lua_settop(L, 2);
   m.inputs = 0, m.indexed = true, m.first = 0, m.function = 2, m.program.nvalues = 0;
-  m.out = shmx_array_share(L, 1)->view;
+  m.result = shmx_array_share(L, 1);
+  m.out = m.result->view;
   for (int d = 0; d < m.out.ndim; d++) shmx_program_index(&m.program, d, d < m.out.ndim - 1);
   m.traced = shmx_trace(L, 2, &m.program);
   run_generate(L, &m);

@@ -87,13 +87,16 @@ const char *shmx_array_push_shape(lua_State *L, const struct shmx_view *view) {
   return lua_tostring(L, -1);
 }
 
+void shmx_array_check_out(lua_State *L, const struct shmx_array *out) {
+  if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", function_name(L));
+  if (out->segment->read_only) luaL_error(L, "bad out to '%s' (the array is %s)", function_name(L), SHMX_ARRAY_FROZEN);
+}
+
 static struct shmx_array *find_out(lua_State *L, int arg) {
   if (!shmx_options_find(L, arg, "out")) return NULL;
   struct shmx_array *out = shmx_array_test(L, -1);
   if (!out) shmx_array_bad_argument(L, arg, "out must be an array, not %s", shmx_array_describe(L, -1));
-  if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", function_name(L));
-  if (out->segment->read_only)
-    luaL_error(L, "bad out to '%s' (the array is %s)", function_name(L), SHMX_ARRAY_READ_ONLY);
+  shmx_array_check_out(L, out);
   return out;
 }
 
@@ -133,7 +136,7 @@ struct shmx_array *shmx_array_out_as(lua_State *L, int arg, const struct shmx_vi
     bool spoilt = flags & SHMX_OUT_IN_PLACE ? shmx_view_conflicts(&out->view, &array->view)
                                             : shmx_view_overlaps(&out->view, &array->view);
     if (spoilt) shmx_array_replace_by_copy(L, input, array->view.dtype);
-    if (!out->view.data) luaL_error(L, "bad out to '%s' (the array is closed)", function_name(L));
+    shmx_array_check_out(L, out);
   }
   return out;
 }
@@ -159,7 +162,8 @@ struct shmx_array *shmx_array_out_dense(lua_State *L, int arg, const struct shmx
 
 void shmx_array_deliver(lua_State *L, int top) {
   if (lua_gettop(L) == top + 1) return;
-  struct shmx_array *out = shmx_array_check(L, top + 1);
+  struct shmx_array *out = shmx_array_test(L, top + 1);
+  shmx_array_check_out(L, out);
   shmx_kernel_copy(&out->view, &shmx_array_check(L, top + 2)->view);
   lua_settop(L, top + 1);
 }

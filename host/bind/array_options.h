@@ -3,7 +3,7 @@
  * The last argument of functions on arrays: a table of options such as {axis = 1, out = b}; and the array that a function
  * writes its result to, which is that in `out` or a new one.
  *
- * Making an array runs finalizers, and these may close any other array. So a function reads shapes and dtypes first, then
+ * Making an array runs finalizers, and these may close or freeze any other array. So a function reads shapes and dtypes first, then
  * calls shmx_array_out, and only then looks at the memory of its arrays, which it checks anew; from there on nothing calls
  * Lua.
  */
@@ -31,6 +31,9 @@ enum {
 
 /* Puts a contiguous copy, of that dtype, in place of the array at stack index `index`. */
 void shmx_array_replace_by_copy(lua_State *L, int index, enum shmx_dtype dtype);
+
+/* Raises an error unless `out` is open and may be written, as it was when it was found. */
+void shmx_array_check_out(lua_State *L, const struct shmx_array *out);
 
 /* Pushes the array in option `out` of the options at `arg`, which must be open and writable and suit a result of that
  * dtype and shape, and returns it; NULL, and nothing is pushed, if there is none. */

@@ -50,7 +50,7 @@ struct shmx_array *shmx_array_share(lua_State *L, int index);
 
 /* The array at `index`, which must be open and may be written. Whoever writes into an array that a script gave asks. */
 struct shmx_array *shmx_array_check_writable(lua_State *L, int index);
-#define SHMX_ARRAY_READ_ONLY "read-only; a:copy() makes one that is not"
+#define SHMX_ARRAY_FROZEN "frozen; a:copy() makes one that is not"
 
 /* Lets go of the segment; does nothing to a closed array. */
 void shmx_array_close(struct shmx_array *array);
@@ -102,6 +102,7 @@ extern const luaL_Reg shmx_array_file_constructors[];    /* array_file.c: load *
 extern const luaL_Reg shmx_array_file_methods[];         /* array_file.c: save */
 extern const luaL_Reg shmx_array_named_constructors[];   /* array_named.c: attach */
 extern const luaL_Reg shmx_array_named_methods[];        /* array_named.c: path */
+extern const luaL_Reg shmx_array_freeze_methods[];       /* array_freeze.c: freeze */
 
 /* Metamethods; __index and __newindex have the table of methods as their first upvalue instead of a name. */
 int shmx_array_index(lua_State *L);

@@ -57,6 +57,11 @@ bool shmx_runner_is_guest(uint32_t *task) {
   *task = here.task;
   return here.guest;
 }
+bool shmx_runner_was_given(const struct shmx_segment *segment) {
+  for (uint32_t i = 0; here.guest && i < here.message->nsegments; i++)
+    if (here.message->segments[i] == segment) return true;
+  return false;
+}
 void shmx_runner_closes(void) { here.L = NULL; }
 
 static int keep_traceback(lua_State *L);

@@ -42,5 +42,7 @@ void shmx_room_done(struct shmx_room *room);
 
 /* True in a task that runs in main; its number. */
 bool shmx_runner_is_guest(uint32_t *task);
+/* True in such a task for what came as an argument, and which main holds therefore. */
+bool shmx_runner_was_given(const struct shmx_segment *segment);
 
 #endif

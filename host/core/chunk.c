@@ -56,8 +56,8 @@ int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct s
   }
   *chunk = (struct shmx_chunk){.id = id, .size = size, .fd = fd};
   void *base = NULL;
-  int r = (outside ? shmx_os_shm_check : shmx_os_memfd_check)(fd, size);
-  if (r == 0) r = shmx_os_map(fd, size, &base);
+  int r = outside ? shmx_os_shm_check(fd, size) : shmx_os_memfd_check_sealed(fd, size, &chunk->sealed);
+  if (r == 0) r = chunk->sealed ? shmx_os_map_to_read(fd, size, &base) : shmx_os_map(fd, size, &base);
   if (r < 0) {
     shmx_chunk_destroy(chunk);
     return r;
@@ -67,6 +67,12 @@ int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct s
   chunk->fd = -1;
   *out = chunk;
   return 0;
+}
+
+/* That the mapping could still be written, if it came to that, is for the seal to prevent. */
+void shmx_chunk_protect(struct shmx_chunk *chunk) {
+  chunk->sealed = true;
+  shmx_os_protect(chunk->base, chunk->size);
 }
 
 void shmx_chunk_destroy(struct shmx_chunk *chunk) {

@@ -22,7 +22,9 @@ struct shmx_chunk {
   bool large;               /* own: made for one segment */
   bool reserved;            /* own: its pages were taken when it was made */
   bool unwritten;           /* large: its pages are not there yet; they come by writing its only segment */
+  bool sealed;              /* its only segment is frozen: it is mapped to be read only, and never used again */
   bool outside;             /* own: not a memory object of ours (outside.h) */
+  bool file;                /* own: a file that is mapped, to be read only (outside.h) */
   bool named;               /* own: the supervisor takes its name away when it is gone */
   uint32_t segments;        /* handles of this process in it */
   uint64_t freed_at;        /* large and free: when it became warm (a serial number) */
@@ -34,9 +36,12 @@ struct shmx_chunk {
  * which is done anyway where they can be large. 0 or -errno. */
 int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chunk **out);
 
-/* Maps a chunk of another process; `outside`: it is not a memory object of ours. Takes the descriptor over, also on
- * failure. -EPROTO when it is not what it should be. */
+/* Maps a chunk of another process, to be read only if it is sealed; `outside`: it is not a memory object of ours. Takes the
+ * descriptor over, also on failure. -EPROTO when it is not what it should be. */
 int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct shmx_chunk **out);
+
+/* Its only segment is frozen: it is sealed from now on, as this process sees it. */
+void shmx_chunk_protect(struct shmx_chunk *chunk);
 
 /* Unmaps it and closes what is open. Accepts NULL. */
 void shmx_chunk_destroy(struct shmx_chunk *chunk);

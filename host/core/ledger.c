@@ -236,7 +236,7 @@ bool shmx_ledger_next_note(struct shmx_ledger *ledger, uint32_t number, struct s
   if (!peer) return false;
   struct shmx_entry *entry = shmx_entry_pop(&peer->frees);
   if (!entry) return next_drop(ledger, peer, note);
-  *note = (struct shmx_note){SHMX_NOTE_FREE, entry->node.id};
+  *note = (struct shmx_note){entry->sealed ? SHMX_NOTE_FREE_SEALED : SHMX_NOTE_FREE, entry->node.id};
   shmx_entry_destroy(&ledger->pool, entry);
   return true;
 }
@@ -288,6 +288,20 @@ void shmx_ledger_stats(const struct shmx_ledger *ledger, struct shmx_ledger_stat
                     ledger->peers.count * sizeof(struct shmx_ledger_peer) +
                     ledger->nmappers * sizeof(struct shmx_mapper),
   };
+}
+
+int shmx_ledger_sole_holder(const struct shmx_ledger *ledger, uint32_t number, uint64_t segment, uint64_t *chunk) {
+  const struct shmx_ledger_peer *peer = shmx_ledger_find_living(ledger, number);
+  struct shmx_entry *entry = peer ? shmx_ledger_find_segment(ledger, segment) : NULL;
+  struct shmx_share share = peer ? shmx_ledger_share(entry, peer) : (struct shmx_share){0};
+  if (!share.held || !entry->chunk) return -ENOENT;
+  *chunk = entry->chunk->node.id;
+  return entry->nshares == 1 && share.transit == 0 && entry->task_holds == 0 ? 0 : -EBUSY;
+}
+
+void shmx_ledger_seal(struct shmx_ledger *ledger, uint64_t segment) {
+  struct shmx_entry *entry = shmx_ledger_find_segment(ledger, segment);
+  if (entry) entry->sealed = 1;
 }
 
 size_t shmx_ledger_holders(const struct shmx_ledger *ledger, uint64_t segment, uint32_t *peers, size_t max) {

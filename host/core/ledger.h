@@ -70,6 +70,13 @@ int shmx_ledger_message(struct shmx_ledger *ledger, uint32_t from, const struct 
  * notes to it forgotten. What it gave stays in transit until the receiver has answered or READ_TO_END comes. */
 void shmx_ledger_died(struct shmx_ledger *ledger, uint32_t peer);
 
+/* Whether `peer` is the only one that keeps the segment, so that nobody else can get at it but by the peer's doing; *chunk
+ * is where it lies. 0, -EBUSY when others keep it too, or -ENOENT when the peer does not hold it. */
+int shmx_ledger_sole_holder(const struct shmx_ledger *ledger, uint32_t peer, uint64_t segment, uint64_t *chunk);
+
+/* The chunk has been sealed because of the segment: when that is free, its maker is told. */
+void shmx_ledger_seal(struct shmx_ledger *ledger, uint64_t segment);
+
 /* A pass over all control rings begins, or is over. The caller guarantees that each ring was read at least to the write
  * index that it loaded after shmx_ledger_pass_begin. */
 void shmx_ledger_pass_begin(struct shmx_ledger *ledger);
@@ -78,7 +85,7 @@ void shmx_ledger_pass_end(struct shmx_ledger *ledger);
 /* True while a condemned segment waits for a pass: the caller should not sleep before it has made one. */
 bool shmx_ledger_wants_pass(const struct shmx_ledger *ledger);
 
-/* Takes the next note for `peer` (FREE or DROP_CHUNK) and forgets it; false when there is none. Amortised O(1). */
+/* Takes the next note for `peer` and forgets it; false when there is none. Amortised O(1). */
 bool shmx_ledger_next_note(struct shmx_ledger *ledger, uint32_t peer, struct shmx_note *note);
 
 /* Takes the next chore; false when there is none. */

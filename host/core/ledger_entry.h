@@ -48,6 +48,7 @@ struct shmx_entry {
   uint32_t main_holds : 1;
   uint32_t condemned : 1; /* stands in the queue of the condemned, though it may have been held again since */
   uint32_t pass : 1;      /* parity of the number of passes begun when it was condemned last */
+  uint32_t sealed : 1;    /* so is its chunk, which has nothing else in it */
 };
 
 /* First in, first out, through entry->link. */

@@ -26,16 +26,22 @@ enum shmx_request_type {
   SHMX_REQ_TRACE,     /* main, with the memory object of a trace and its file: write one (trace.h) */
   SHMX_REQ_HANDOVER,  /* process: when was segment `id` handed over? */
   SHMX_REQ_SURVEY,    /* process: tell me of segment `id`, or of all (0) */
+  SHMX_REQ_FREEZE,    /* process: I hold segment `id` alone; nobody is to write it any more */
   SHMX_REP_CHUNK,     /* supervisor, with a descriptor: chunk `id` of `size` bytes (`flags`) */
   SHMX_REP_NAMED,     /* supervisor: it has the name; `error`: -errno instead */
   SHMX_REP_NONE,      /* supervisor: no such chunk */
   SHMX_REP_HELLO,     /* supervisor, its first record, with its pidfd: here I am */
   SHMX_REP_HANDOVER,  /* supervisor: `times` of NOTIFY, ACKNOWLEDGE and TRANSFER COMPLETE; 0: not known */
   SHMX_REP_SURVEY,    /* supervisor, with a descriptor of `size` bytes unless there are none: see survey.h */
+  SHMX_REP_FROZEN,    /* supervisor: `flags` of its chunk; `error`: -EBUSY, you do not hold it alone, or -errno */
   SHMX_REP_OPENED     /* supervisor: the pool's workers are on their way; `error`: -errno instead */
 };
 
-enum { SHMX_CHUNK_OUTSIDE = 1 }; /* in `flags`: memory that has no seals, since others use it too (outside.h) */
+/* In `flags`. */
+enum {
+  SHMX_CHUNK_OUTSIDE = 1, /* memory that has no seals, since others use it too (outside.h) */
+  SHMX_CHUNK_ALONE = 2    /* made for one segment */
+};
 
 enum shmx_progress_mode { SHMX_PROGRESS_NONE = 0, SHMX_PROGRESS_BARS, SHMX_PROGRESS_PLAIN };
 

@@ -187,12 +187,13 @@ void shmx_segment_release(struct shmx_segment *segment) {
 /* --- handing over --- */
 
 int shmx_memory_describe(struct shmx_memory *memory, struct shmx_segment *segment, struct shmx_segment_ref *ref) {
-  if (segment->chunk->outside && segment->read_only) return -EXDEV;
+  if (segment->chunk->file) return -EXDEV;
   if (segment->lost || segment->chunk->retired) return -ESTALE;
   if (!memory->link) return -EPIPE;
   int r = segment->own ? shmx_warehouse_announce(memory, segment->chunk) : 0;
   if (r < 0) return r;
-  *ref = (struct shmx_segment_ref){segment->id, segment->chunk->id, segment->size, segment->offset, memory->peer};
+  *ref = (struct shmx_segment_ref){segment->id,     segment->chunk->id, segment->size,
+                                   segment->offset, memory->peer,       shmx_freeze_describe(segment)};
   return 0;
 }
 
@@ -289,6 +290,7 @@ static int make_foreign(struct shmx_memory *memory, const struct shmx_segment_re
                                    .memory = memory,
                                    .chunk = chunk,
                                    .offset = ref->offset,
+                                   .read_only = chunk->sealed,
                                    .shared = true};
   r = shmx_idmap_put(&memory->segments, ref->id, segment);
   if (r < 0) {
@@ -306,6 +308,7 @@ int shmx_memory_adopt(struct shmx_memory *memory, const struct shmx_segment_ref 
   if (!segment) r = make_foreign(memory, ref, &segment);
   else if (segment->chunk->id != ref->chunk || segment->offset != ref->offset || segment->size != ref->size)
     r = -EPROTO;
+  if (r == 0) r = shmx_freeze_adopt(segment, ref->frozen);
   if (r < 0) {
     shmx_memory_discard(memory, ref);
     return r;
@@ -329,9 +332,10 @@ int shmx_memory_look(struct shmx_memory *memory, uint64_t id, uint32_t offset, u
 
 void shmx_memory_take_note(struct shmx_memory *memory, const struct shmx_note *note) {
   if (note->type == SHMX_NOTE_DROP_CHUNK) shmx_warehouse_drop(memory, note->id);
-  if (note->type != SHMX_NOTE_FREE) return;
+  if (note->type != SHMX_NOTE_FREE && note->type != SHMX_NOTE_FREE_SEALED) return;
   struct shmx_segment *segment = shmx_idmap_get(&memory->segments, note->id);
   if (!segment || !segment->own || segment->refs > 0) return;
+  if (note->type == SHMX_NOTE_FREE_SEALED && segment->chunk->large) segment->chunk->sealed = true;
   shmx_idmap_remove(&memory->segments, segment->id);
   memory->awaited -= segment->block->size;
   forget_own(segment);

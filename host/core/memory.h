@@ -36,7 +36,7 @@ struct shmx_segment {
   uint32_t task;   /* main: the number of the task that brought it, 0: none did, or it is not known */
   bool own;        /* made by this process */
   bool shared;     /* the supervisor knows it */
-  bool read_only;  /* its bytes are not to be written, and perhaps cannot be */
+  bool read_only;  /* frozen, or a file: its bytes are not to be written, and perhaps cannot be */
   bool lost;       /* the supervisor that knew it is gone: usable here, but it cannot be handed over any more */
   struct shmx_block *block; /* own: where the allocator keeps it */
 };
@@ -47,8 +47,11 @@ struct shmx_segment_ref {
   uint64_t chunk;
   uint64_t size;
   uint32_t offset;
-  uint32_t giver; /* the peer that wrote the message, SHMX_PEER_NONE in an argument */
+  uint32_t giver : 24; /* the peer that wrote the message, SHMX_PEER_NONE in an argument */
+  uint32_t frozen : 8; /* SHMX_FROZEN and so on: nobody writes it any more */
 };
+
+enum { SHMX_FROZEN = 1, SHMX_FROZEN_ALONE = 2 /* and it is all that is in its chunk */ };
 
 enum {
   SHMX_ALLOC_ZERO = 1,    /* zeroed; otherwise the bytes are whatever they are */
@@ -72,6 +75,11 @@ typedef void shmx_producer(void *context, uint64_t offset, void *place, uint64_t
  * are. Into fresh small pages go pieces of 64 KiB through a buffer and write(), which costs half of what their faults would.
  * 0; -ENOSPC, -ENOMEM or another -errno: the segment is to be released. */
 int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void *context);
+
+/* Nobody writes the segment any more, whoever gets it; where it has a chunk of its own, the kernel sees to that (unless it
+ * is outside). Only who holds it alone can do that; who is about to let go of it is waited for, for a tenth of a second.
+ * 0, also if it is frozen already; -EBUSY: others hold it; -EPIPE: the supervisor is gone; or -errno. */
+int shmx_memory_freeze(struct shmx_memory *memory, struct shmx_segment *segment);
 
 void shmx_segment_retain(struct shmx_segment *segment);
 /* Accepts NULL. The handle is invalid after the last reference. */

@@ -53,8 +53,9 @@ struct shmx_message {
 
 enum shmx_note_type {
   SHMX_NOTE_NONE = 0,
-  SHMX_NOTE_FREE = 1,      /* to the maker: nobody holds segment `id`; its bytes may be used again */
-  SHMX_NOTE_DROP_CHUNK = 2 /* to a mapper: chunk `id` is gone; unmap it */
+  SHMX_NOTE_FREE = 1,       /* to the maker: nobody holds segment `id`; its bytes may be used again */
+  SHMX_NOTE_DROP_CHUNK = 2, /* to a mapper: chunk `id` is gone; unmap it */
+  SHMX_NOTE_FREE_SEALED = 3 /* to the maker: nobody holds segment `id`, and its chunk cannot be used again */
 };
 
 struct shmx_note {

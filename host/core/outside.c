@@ -71,7 +71,7 @@ int shmx_memory_map_file(struct shmx_memory *memory, int fd, uint64_t size, stru
     return r;
   }
   *out = join(memory, &records, base, size, -1);
-  (*out)->read_only = true;
+  (*out)->read_only = (*out)->chunk->file = true;
   return 0;
 }
 
@@ -156,7 +156,7 @@ static int find_descriptor(struct shmx_memory *memory, struct shmx_chunk *chunk)
 
 int shmx_memory_path(struct shmx_memory *memory, struct shmx_segment *segment, char *path, size_t room,
                      uint64_t *offset) {
-  if (segment->chunk->outside && segment->read_only) return -EXDEV;
+  if (segment->chunk->file) return -EXDEV;
   int r = find_descriptor(memory, segment->chunk);
   if (r < 0) return r;
   snprintf(path, room, "/proc/%d/fd/%d", (int)getpid(), segment->chunk->fd);

@@ -83,7 +83,7 @@ void sup_write_notes(struct sup *s, struct sup_peer *peer) {
   bool wrote = false;
   while (shmx_ring_has_room(&peer->notes) && shmx_ledger_next_note(s->ledger, peer->id, &note)) {
     wrote |= shmx_ring_push(&peer->notes, &note);
-    if (note.type == SHMX_NOTE_FREE) sup_name_segment_free(s, note.id);
+    if (note.type == SHMX_NOTE_FREE) sup_name_segment_free(s, note.id); /* what has a name is never sealed */
     if (s->trace) sup_trace_noted(s, &note);
   }
   if (wrote) SHMX_FAULT("s6");
@@ -100,11 +100,12 @@ void sup_write_notes(struct sup *s, struct sup_peer *peer) {
 /* --- the socket --- */
 
 static int keep_chunk(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int fd) {
-  bool outside = request->flags & SHMX_CHUNK_OUTSIDE;
-  if ((outside ? shmx_os_shm_check : shmx_os_memfd_check)(fd, request->size) < 0) return -EPROTO;
+  bool outside = request->flags & SHMX_CHUNK_OUTSIDE, alone = request->flags & SHMX_CHUNK_ALONE, sealed;
+  if ((outside ? shmx_os_shm_check(fd, request->size) : shmx_os_memfd_check_sealed(fd, request->size, &sealed)) < 0)
+    return -EPROTO;
   struct sup_chunk *chunk = malloc(sizeof *chunk);
   if (!chunk) return -ENOMEM;
-  *chunk = (struct sup_chunk){request->size, fd, outside};
+  *chunk = (struct sup_chunk){request->size, fd, outside, outside || alone};
   int r = shmx_ledger_chunk(s->ledger, peer->id, request->id, request->size);
   if (r == 0) r = shmx_idmap_put(&s->chunks, request->id, chunk);
   SHMX_FAULT("s1");
@@ -189,6 +190,9 @@ static void take_request(struct sup *s, struct sup_peer *peer, struct shmx_reque
   } else if (request->type == SHMX_REQ_SURVEY && nfds == 0) {
     sup_survey(s, peer, request->id);
     return;
+  } else if (request->type == SHMX_REQ_FREEZE && nfds == 0) {
+    sup_freeze(s, peer, request->id);
+    return;
   } else if (request->type == SHMX_REQ_FORGET && !peer->pool && nfds == 0) {
     sup_pool_forget(s, request->id);
     return;
@@ -202,6 +206,7 @@ static void refuse(struct sup_peer *main, const struct shmx_request *request) {
   struct shmx_request reply = {.type = SHMX_REP_NONE, .id = request->id, .error = -EPROTO};
   if (request->type == SHMX_REQ_OPEN) reply.type = SHMX_REP_OPENED;
   else if (request->type == SHMX_REQ_SURVEY) reply.type = SHMX_REP_SURVEY;
+  else if (request->type == SHMX_REQ_FREEZE) reply.type = SHMX_REP_FROZEN;
   else if (request->type == SHMX_REQ_HANDOVER) reply.type = SHMX_REP_HANDOVER;
   else if (request->type == SHMX_REQ_NAME) reply.type = SHMX_REP_NAMED;
   else if (request->type != SHMX_REQ_FETCH) return;

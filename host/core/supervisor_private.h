@@ -2,7 +2,7 @@
 /*
  * The supervisor's parts: supervisor.c has the loop, supervisor_peer.c the processes and what they say,
  * supervisor_memory.c who gets memory when it is short, supervisor_pool.c the pools and the life of their workers,
- * supervisor_limits.c tasks that have to stop, supervisor_progress.c the bars and what workers print, supervisor_survey.c
+ * supervisor_freeze.c who may freeze what, supervisor_limits.c tasks that have to stop, supervisor_progress.c the bars and what workers print, supervisor_survey.c
  * what it tells of the ledger.
  */
 #ifndef SHMX_CORE_SUPERVISOR_PRIVATE_H
@@ -59,6 +59,7 @@ struct sup_chunk {
   uint64_t size;
   int fd;
   bool outside; /* its pages are not ours to give back */
+  bool alone;   /* made for one segment, says its maker */
 };
 
 struct sup_name;
@@ -169,6 +170,11 @@ void sup_serve_memory(struct sup *s);
 
 /* Tells the peer of the segment, or of all (0). */
 void sup_survey(struct sup *s, struct sup_peer *peer, uint64_t segment);
+
+/* --- supervisor_freeze.c --- */
+
+/* The peer wants nobody to write the segment any more. */
+void sup_freeze(struct sup *s, struct sup_peer *peer, uint64_t segment);
 
 /* --- supervisor_limits.c --- */
 

@@ -257,7 +257,7 @@ void sup_trace_heard(struct sup *s, const struct shmx_message *message) {
 }
 
 void sup_trace_noted(struct sup *s, const struct shmx_note *note) {
-  if (!s->trace || note->type != SHMX_NOTE_FREE) return;
+  if (!s->trace || note->type == SHMX_NOTE_DROP_CHUNK) return;
   put_step(s->trace, "FREE", shmx_os_now(), s->pid, note->id, 0, 0);
 }
 

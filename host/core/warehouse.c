@@ -92,12 +92,13 @@ static void unlink_chunk(struct shmx_chunk **list, struct shmx_chunk *chunk) {
   *list = chunk->next;
 }
 
-/* Gives an own chunk without segments back to the kernel. The pages go at once, whoever else has it mapped. */
+/* Gives an own chunk without segments back to the kernel. The pages go at once, whoever else has it mapped; those of a
+ * sealed one, which nobody can take away, when the others have read that it is gone. */
 static void destroy(struct shmx_memory *memory, struct shmx_chunk *chunk) {
   unlink_chunk(chunk->large ? &memory->large : &memory->small, chunk);
   set_charge(memory, memory->charged - chunk->charged);
   if (chunk->announced && !chunk->retired && memory->link) {
-    if (!chunk->outside) shmx_os_punch_mapped(chunk->base, chunk->size);
+    if (!chunk->outside && !chunk->sealed) shmx_os_punch_mapped(chunk->base, chunk->size);
     struct shmx_message gone = {shmx_message_head(SHMX_MSG_CHUNK_GONE, SHMX_PEER_NONE), 0, 0, chunk->id, chunk->size};
     shmx_link_send(memory->link, &gone);
   }
@@ -249,7 +250,7 @@ int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags
 
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block) {
   struct shmx_chunk *chunk = block->chunk;
-  if (chunk->outside) {
+  if (chunk->outside || chunk->sealed) {
     destroy(memory, chunk);
   } else if (chunk->large) {
     block->clean = false;
@@ -279,7 +280,7 @@ void shmx_memory_trim(struct shmx_memory *memory) {
 int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk) {
   if (chunk->announced) return 0;
   struct shmx_request request = {.type = SHMX_REQ_CHUNK, .id = chunk->id, .size = chunk->size};
-  if (chunk->outside) request.flags = SHMX_CHUNK_OUTSIDE;
+  request.flags = (chunk->outside ? SHMX_CHUNK_OUTSIDE : 0) | (chunk->large ? SHMX_CHUNK_ALONE : 0);
   int r = shmx_link_request(memory->link, &request, &chunk->fd, 1);
   if (r < 0) return r;
   chunk->announced = true;

@@ -54,13 +54,22 @@ int shmx_os_memfd(const char *name, uint64_t size) {
   return fd;
 }
 
-int shmx_os_memfd_check(int fd, uint64_t size) {
+int shmx_os_memfd_check_sealed(int fd, uint64_t size, bool *sealed) {
   struct stat st;
   int seals = fcntl(fd, F_GET_SEALS);
-  if (seals < 0 || !(seals & F_SEAL_SHRINK) || (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) return -EPROTO;
+  if (seals < 0 || !(seals & F_SEAL_SHRINK) || (seals & F_SEAL_WRITE)) return -EPROTO;
   if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size) return -EPROTO;
+  *sealed = seals & F_SEAL_FUTURE_WRITE;
   return 0;
 }
+
+int shmx_os_memfd_check(int fd, uint64_t size) {
+  bool sealed;
+  int r = shmx_os_memfd_check_sealed(fd, size, &sealed);
+  return r == 0 && sealed ? -EPROTO : r;
+}
+
+int shmx_os_memfd_seal(int fd) { return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) < 0 ? -errno : 0; }
 
 /* Where large pages can be mapped: an address that is a multiple of their size, with as much room behind it. Another
  * thread may take it first; then the caller's mapping lies elsewhere, and has small ones. */
@@ -73,14 +82,20 @@ static void *find_place(uint64_t size) {
   return room + (LARGE_PAGE - (uintptr_t)room % LARGE_PAGE) % LARGE_PAGE;
 }
 
-int shmx_os_map(int fd, uint64_t size, void **out) {
-  void *base = shmx_syscalls.mmap(find_place(size), size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+static int map(int fd, uint64_t size, int protection, void **out) {
+  void *base = shmx_syscalls.mmap(find_place(size), size, protection, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return -errno;
   *out = base;
   return 0;
 }
 
+int shmx_os_map(int fd, uint64_t size, void **out) { return map(fd, size, PROT_READ | PROT_WRITE, out); }
+
+int shmx_os_map_to_read(int fd, uint64_t size, void **out) { return map(fd, size, PROT_READ, out); }
+
 void shmx_os_unmap(void *base, uint64_t size) { munmap(base, size); }
+
+int shmx_os_protect(void *base, uint64_t size) { return mprotect(base, size, PROT_READ) < 0 ? -errno : 0; }
 
 static int allocate(int fd, int mode, uint64_t offset, uint64_t size) {
   while (shmx_syscalls.fallocate(fd, mode, (off_t)offset, (off_t)size) < 0)

@@ -39,9 +39,16 @@ int shmx_os_memfd(const char *name, uint64_t size);
 
 /* 0 when `fd` is a memory object of exactly `size` bytes that cannot shrink; -EPROTO for anything else. */
 int shmx_os_memfd_check(int fd, uint64_t size);
+/* The same for one that may be sealed against writing too, which *sealed says. */
+int shmx_os_memfd_check_sealed(int fd, uint64_t size, bool *sealed);
+
+/* Nobody can write the object any more, but through mappings that are there already. That cannot be undone. */
+int shmx_os_memfd_seal(int fd);
 
 int shmx_os_map(int fd, uint64_t size, void **out); /* shared, readable and writable; large pages can be mapped there */
+int shmx_os_map_to_read(int fd, uint64_t size, void **out); /* the same, to be read only */
 void shmx_os_unmap(void *base, uint64_t size);
+int shmx_os_protect(void *base, uint64_t size);              /* a mapping is to be read only from now on */
 int shmx_os_reserve(int fd, uint64_t offset, uint64_t size); /* so that touching the pages cannot fail */
 /* Gives an object that has no pages yet large ones, as many as its size has room for: they are made, mapped and freed in a
  * fraction of the time that as many small ones take. `base` is where it is mapped. On failure it has some or none: -EINVAL

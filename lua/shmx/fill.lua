@@ -42,6 +42,8 @@ end
 local function fill(state, send, array, f, ...)
   if options.type(array) ~= "shmx.array" then
     options.fail("bad argument #1 to 'fill' (array expected, got %s)", options.type(array))
+  elseif array.frozen then
+    options.fail("bad argument #1 to 'fill' (the array is frozen; a:copy() makes one that is not)")
   elseif type(f) ~= "function" then
     options.fail("bad argument #2 to 'fill' (function expected, got %s)", options.type(f))
   end

@@ -21,6 +21,7 @@ core.on_failure(failure.new)
 ---@field nbytes integer
 ---@field segment shmx.Segment
 ---@field frozen boolean      it cannot be written
+---@field freeze fun(self: shmx.Array): shmx.Array                           nobody writes it any more, wherever it goes
 ---@field path fun(self: shmx.Array): string, integer   a file that has it, and the offset, while it lives
 ---@field save fun(self: shmx.Array, path: string): shmx.Array   as a .npy file
 ---@field get fun(self: shmx.Array, ...: integer): number|boolean|nil       negative indices count from the end

@@ -6,8 +6,8 @@
  * the next step and a worker may die between any two. One seed decides everything.
  *
  * What is checked, at each step: a segment is freed, punched or closed only while no live process has it mapped, no
- * unread committed result names it and no published task needs it; nobody maps what was given back; and, while all keep
- * the rules, the ledger refuses nothing. And whenever everything has been read: exactly what somebody uses is live,
+ * unread committed result names it and no published task needs it; nobody maps what was given back; who is said to keep a
+ * segment alone does; and, while all keep the rules, the ledger refuses nothing. And whenever everything has been read: exactly what somebody uses is live,
  * every other page of a dead worker's chunk has been given back, and after the last process nothing is left.
  *
  *   sim_ledger                  many seeds with the rules of the handover kept, which must pass, and with each rule
@@ -71,6 +71,16 @@ bool sim_needed(int segment) {
     if (sim.peers[i].alive && sim.peers[i].refs[segment]) return true;
   for (int i = 0; i < SLOTS; i++)
     if (slot_needs(&sim.slots[i], segment)) return true;
+  return false;
+}
+
+bool sim_needed_by_others(const struct process *p, int segment) {
+  for (int i = 1; i < sim.npeers; i++)
+    if (i != (int)p->number && sim.peers[i].alive && sim.peers[i].refs[segment]) return true;
+  for (int i = 0; i < SLOTS; i++) {
+    bool own = p->number == MAIN && sim.slots[i].state == READING;
+    if (!own && slot_needs(&sim.slots[i], segment)) return true;
+  }
   return false;
 }
 

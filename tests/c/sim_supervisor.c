@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The supervisor in the ledger's simulator: it reads a few messages from some ring, makes passes, buries the dead,
- * starts workers, and checks each note and chore that the ledger gives it against what is true.
+ * starts workers, and checks each note, chore and answer that the ledger gives it against what is true.
  */
 #include <inttypes.h>
 
@@ -95,9 +95,22 @@ void sim_do_chore(void) {
   c->closed = true;
 }
 
+/* A process wants to freeze a segment. All rings are read first. */
+static void answer(struct process *p) {
+  uint64_t chunk;
+  int i = sim.nsegments ? (int)sim_draw((unsigned)sim.nsegments) : 0;
+  if (!p->alive || !p->refs[i]) return;
+  for (int k = 1; k < sim.npeers; k++)
+    if (!sim.peers[k].judged) read_ring(&sim.peers[k], RING);
+  int rc = shmx_ledger_sole_holder(sim.ledger, p->number, sim.segments[i].id, &chunk);
+  sim_trace("supervisor: may %u freeze segment %d: %d", p->number, i, rc);
+  if (rc == 0 && sim_needed_by_others(p, i)) sim_fail("frozen while others need it");
+  if (rc == 0 && chunk != sim.chunks[sim.segments[i].chunk].id) sim_fail("another chunk is to be sealed");
+}
+
 void sim_supervise(void) {
   struct process *p = &sim.peers[sim_draw(2) ? 1 + sim_draw((unsigned)sim.npeers - 1) : sim.bias];
-  switch (sim_draw(7)) {
+  switch (sim_draw(8)) {
   case 0:
     if (!p->judged) read_ring(p, 1 + sim_draw(4));
     return;
@@ -109,6 +122,7 @@ void sim_supervise(void) {
   case 4:
     if (!p->alive && !p->judged) bury(p);
     return;
+  case 5: return answer(p);
   default:
     if (sim.in_pass) return continue_pass();
     if (sim_draw(4) == 0 || shmx_ledger_wants_pass(sim.ledger)) begin_pass();

@@ -108,6 +108,8 @@ void sim_fail(const char *what);
 
 /* Would a live process miss the segment, anything in the page, or anything in the chunk? */
 bool sim_needed(int segment);
+/* The same of any but this one, which is between two steps. */
+bool sim_needed_by_others(const struct process *p, int segment);
 bool sim_page_needed(int chunk, int page);
 bool sim_chunk_needed(int chunk);
 /* Has any byte of the segment been given back? */

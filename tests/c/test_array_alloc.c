@@ -67,6 +67,7 @@ void shmx_array_new_named(lua_State *L, const struct shmx_view *shape, const cha
 }
 const luaL_Reg shmx_array_named_constructors[] = {{NULL, NULL}};
 const luaL_Reg shmx_array_named_methods[] = {{NULL, NULL}};
+const luaL_Reg shmx_array_freeze_methods[] = {{NULL, NULL}};
 
 int shmx_memory_map_file(struct shmx_memory *m, int fd, uint64_t size, struct shmx_segment **out) {
   (void)fd;

@@ -295,6 +295,60 @@ static void main_dies(void) {
   finish();
 }
 
+/* -- Freezing ------------------------------------------------------------------------------------------------------ */
+
+static int sole_holder(uint32_t peer, uint32_t maker, uint64_t serial) {
+  uint64_t chunk = 0;
+  int r = shmx_ledger_sole_holder(ledger, peer, shmx_id_make(maker, serial), &chunk);
+  CHECK(r < 0 || chunk == shmx_id_make(maker, 1));
+  return r;
+}
+
+static void who_keeps_a_segment_alone(void) {
+  start();
+  CHECK(sole_holder(W, W, 1) == -ENOENT); /* a private one is not asked about */
+  CHECK(notify(W, W, 1) == 0);
+  CHECK(sole_holder(W, W, 1) == -EBUSY && sole_holder(MAIN, W, 1) == -ENOENT); /* it is on its way */
+  CHECK(hold(MAIN, W, W, 1) == 0);
+  CHECK(sole_holder(W, W, 1) == -EBUSY && sole_holder(MAIN, W, 1) == -EBUSY);
+  CHECK(release(W, W, 1) == 0);
+  CHECK(sole_holder(W, W, 1) == -ENOENT && sole_holder(MAIN, W, 1) == 0 && sole_holder(99, W, 1) == -ENOENT);
+  CHECK(task_hold(W, 1) == 0 && sole_holder(MAIN, W, 1) == -EBUSY);
+  CHECK(hold(V, SHMX_PEER_NONE, W, 1) == 0 && task_drop(W, 1) == 0 && sole_holder(MAIN, W, 1) == -EBUSY);
+  CHECK(release(MAIN, W, 1) == 0 && sole_holder(V, W, 1) == 0);
+  CHECK(hold(MAIN, W, W, 1) == 0 && release(V, W, 1) == 0); /* of a giving that has not been read yet */
+  CHECK(sole_holder(MAIN, W, 1) == -EBUSY);
+  shmx_ledger_died(ledger, W);
+  CHECK(read_to_end(W) == 0 && sole_holder(MAIN, W, 1) == 0);
+  CHECK(release(MAIN, W, 1) == 0);
+  finish();
+}
+
+static void hearsay_is_nobodys_alone(void) {
+  start();
+  CHECK(hold(V, SHMX_PEER_NONE, MAIN, 1) == 0 && sole_holder(V, MAIN, 1) == -ENOENT);
+  CHECK(task_hold(MAIN, 1) == 0 && task_drop(MAIN, 1) == 0 && release(MAIN, MAIN, 1) == 0);
+  CHECK(sole_holder(V, MAIN, 1) == 0);
+  CHECK(release(V, MAIN, 1) == 0);
+  pass();
+  CHECK(freed(MAIN, 1));
+  finish();
+}
+
+static void the_maker_learns_that_a_chunk_is_sealed(void) {
+  start();
+  for (uint64_t i = 1; i <= 2; i++) CHECK(notify(W, W, i) == 0 && hold(MAIN, W, W, i) == 0 && release(W, W, i) == 0);
+  shmx_ledger_seal(ledger, shmx_id_make(W, 1));
+  shmx_ledger_seal(ledger, shmx_id_make(W, 99));
+  CHECK(release(MAIN, W, 1) == 0);
+  pass();
+  CHECK(noted(W, SHMX_NOTE_FREE_SEALED, shmx_id_make(W, 1)) && no_note(W));
+  CHECK(release(MAIN, W, 2) == 0);
+  pass();
+  CHECK(freed(W, 2));
+  finish();
+}
+
 /* -- Chunks -------------------------------------------------------------------------------------------------------- */
 
 /* Three segments in eight pages: a and b share page 1, c has pages 4 and 5 alone. */
@@ -471,6 +525,9 @@ int main(int argc, char **argv) {
       {"dead_peers_are_forgotten", dead_peers_are_forgotten},
       {"notes_die_with_their_peer", notes_die_with_their_peer},
       {"main_dies", main_dies},
+      {"who_keeps_a_segment_alone", who_keeps_a_segment_alone},
+      {"hearsay_is_nobodys_alone", hearsay_is_nobodys_alone},
+      {"the_maker_learns_that_a_chunk_is_sealed", the_maker_learns_that_a_chunk_is_sealed},
       {"orphans_give_pages_back", orphans_give_pages_back},
       {"orphan_swept_while_it_shrinks", orphan_swept_while_it_shrinks},
       {"orphan_swept_past_a_freed_segment", orphan_swept_past_a_freed_segment},

@@ -40,7 +40,12 @@ static void the_check_refuses_what_is_not_a_chunk(void) {
   CHECK(shmx_os_memfd_check(unsealed, 4096) == -EPROTO && shmx_os_memfd_check(never, 4096) == -EPROTO);
   CHECK(fcntl(unsealed, F_ADD_SEALS, F_SEAL_GROW) == 0 && shmx_os_memfd_check(unsealed, 4096) == -EPROTO);
   CHECK(fcntl(unsealed, F_ADD_SEALS, F_SEAL_SHRINK) == 0 && shmx_os_memfd_check(unsealed, 4096) == 0);
+  bool sealed = true;
+  CHECK(shmx_os_memfd_check_sealed(unsealed, 4096, &sealed) == 0 && !sealed);
+  CHECK(shmx_os_memfd_seal(unsealed) == 0 && shmx_os_memfd_check(unsealed, 4096) == -EPROTO);
+  CHECK(shmx_os_memfd_check_sealed(unsealed, 4096, &sealed) == 0 && sealed);
   CHECK(fcntl(unsealed, F_ADD_SEALS, F_SEAL_WRITE) == 0 && shmx_os_memfd_check(unsealed, 4096) == -EPROTO);
+  CHECK(shmx_os_memfd_check_sealed(unsealed, 4096, &sealed) == -EPROTO && shmx_os_memfd_seal(-1) == -EBADF);
   CHECK(shmx_os_memfd_check(-1, 0) == -EPROTO && shmx_os_memfd_check(999, 0) == -EPROTO);
 }
 

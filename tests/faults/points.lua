@@ -47,6 +47,7 @@ local function work(pool)
     local task = workload.submit(pool, random, shelf)
     tasks[#tasks + 1] = task
     if i % 4 == 0 then take(task) end
+    if i % 8 == 0 and #shelf > 0 then workload.freeze(random, shelf) end
     if i % 20 == 0 then stop_some(pool) end
     if i % 10 == 0 then
       process.sleep(0.005)

@@ -49,6 +49,7 @@ local function step(pool, flying)
   if #flying == IN_FLIGHT or random(3) == 1 then take(table.remove(flying, random(#flying))) end
   if #shelf > 0 and random(10) == 1 then workload.check(shelf[random(#shelf)]) end
   if #shelf > 0 and random(10) == 1 then workload.drop(random, shelf) end
+  if #shelf > 0 and random(50) == 1 then workload.freeze(random, shelf) end
 end
 
 do

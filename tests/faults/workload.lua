@@ -69,6 +69,13 @@ function workload.drop(random, shelf)
   array:close()
 end
 
+---Freezes a random array of the shelf, unless others hold it too.
+function workload.freeze(random, shelf)
+  local array = shelf[random(#shelf)][1]
+  local ok, message = pcall(array.freeze, array)
+  if not ok and not message:find "held" and not message:find "on its way" then error(message, 0) end
+end
+
 ---Raises an error unless the array has its contents.
 function workload.check(item)
   local array, seed, n = item[1], item[2], item[3]

@@ -36,7 +36,7 @@ describe("deaths of workers", function()
 end)
 
 -- Which points a role has, and what can happen at each. A stopped process is told to go on after a moment.
-local points = { w = 12, m = 7, s = 9 }
+local points = { w = 12, m = 8, s = 10 }
 local actions = { w = { "kill", "stop" }, m = { "kill", "stop" }, s = { "kill", "stop" } }
 if case.long then
   actions = { w = { "kill", "stop", "abort", "exit" }, m = { "kill", "stop", "term", "abort" },

@@ -1,0 +1,311 @@
+-- SPDX-License-Identifier: MIT
+--
+-- a:freeze(): nobody writes the array any more, in whatever process and by whatever function; and who may do that.
+
+local shmx = require "shmx"
+local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/")
+local child, refuses = dofile(here .. "/child.lua"), dofile(here .. "/refuses.lua")
+
+setup(child.open)
+teardown(child.close)
+
+local LARGE = 6 << 20 -- bytes: such an array has a chunk of its own
+
+-- Functions that write an f64 array of one dimension, and the name by which an error calls them.
+local writers = {
+  ["cannot set an element"] = function(a) a[1] = 5 end,
+  ["'set'"] = function(a) a:set(-1, 5) end,
+  ["'fill'"] = function(a) a:fill(5) end,
+  ["'put'"] = function(a) a:put(a:eq(0), 5) end,
+  ["'generate'"] = function(a) a:generate(function(i) return i end) end,
+  ["'uniform'"] = function(a) a:uniform() end,
+  ["'normal'"] = function(a) a:normal() end,
+  ["'add'"] = function(a) a:add(1, { out = a }) end,
+  ["'copy'"] = function(a) a:copy { out = a } end,
+  ["'sort'"] = function(a) a:sort { out = a } end,
+  ["'cumsum'"] = function(a) a:cumsum { out = a } end,
+  ["'take'"] = function(a) a:take(a:eq(a), { out = a }) end,
+  ["'map'"] = function(a) a:map(function(x) return x + 1 end, { out = a }) end,
+  ["'sum'"] = function(a) a:reshape(1, -1):sum(1, { out = a }) end,
+  ["'concat'"] = function(a) require("shmx").concat({ a }, { out = a }) end,
+  ["'matmul'"] = function(a) a:matmul(require("shmx").array("f64", { #a, 0 }), { out = a:view { 1, 0 } }) end,
+}
+
+-- In a task or in the script: each writer raises an error that names it, and nothing is written.
+local function all_refuse(a)
+  local sum = a:sum()
+  for name, write in pairs(writers) do
+    local ok, message = pcall(write, a)
+    message = tostring(message)
+    if ok then return name .. " has written" end
+    if not message:find(name, 1, true) or not message:find("frozen", 1, true) then return message end
+  end
+  return a.frozen and a:sum() == sum and "right" or "it has changed"
+end
+
+-- How this process has mapped the bytes of arrays: "r--s" or "rw-s" by the size of the mapping.
+local function protection_of(bytes)
+  local found = {}
+  for line in io.lines "/proc/self/maps" do
+    local from, to, how = line:match "^(%x+)%-(%x+) (%S+) .*memfd:shmx"
+    if from and tonumber(to, 16) - tonumber(from, 16) == bytes then found[#found + 1] = how end
+  end
+  return table.concat(found, " ")
+end
+
+describe("a frozen array", function()
+  for _, size in ipairs { 10, LARGE // 8 } do
+    it(("of %d elements refuses every function that writes"):format(size), function()
+      local a = shmx.range("f64", 1, size)
+      assert.is_false(a.frozen)
+      assert.equal(a, a:freeze())
+      assert.is_true(a.frozen)
+      assert.equal("right", all_refuse(a))
+      assert.equal(a, a:freeze())
+      assert.equal(size * (size + 1) / 2, a:sum())
+      local copy = a:copy()
+      copy[1] = 0
+      assert.is_false(copy.frozen)
+    end)
+
+    it(("of %d elements stays so wherever it goes"):format(size), function()
+      local pool <close> = shmx.pool { workers = 2 }
+      local function check(a) return all_refuse(a), all_refuse(a:view { 2, 3 }), a end
+      local function make(n)
+        local a = require("shmx").range("f64", 1, n):freeze()
+        return { a = a, view = a:view { 1, 3 } }
+      end
+      local a = shmx.range("f64", 1, size):freeze()
+      for _ = 1, 4 do
+        local first, second, back = pool:submit(check, a):get()
+        assert.same({ "right", "right", true }, { first, second, back.frozen })
+      end
+      local made = pool:submit(make, size):get()
+      assert.same({ "right", "right" }, { all_refuse(made.a), all_refuse(made.view) })
+      assert.equal("right", (pool:submit(check, made.view):get()))
+      local passed = pool:submit(check, pool:submit(function(n) return make(n).a end, size)):get()
+      assert.equal("right", passed)
+      assert.equal("right", (pool:map(check, { a, made.a }))[2])
+    end)
+  end
+
+  it("freezes with all its views", function()
+    local a = shmx.array("i64", { 4, 5 })
+    local row, turned = a[2], a:transpose()
+    row:freeze()
+    assert.same({ true, true, true }, { a.frozen, row.frozen, turned.frozen })
+    refuses("frozen", turned.set, turned, 1, 1, 5)
+    assert.is_true(a:view(nil, { 2, 3 }).frozen)
+  end)
+
+  it("can come from a task that froze what main gave up, and from one that got it back", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    local function keep(n) kept = require("shmx").full("f64", n, 1) return kept end -- luacheck: ignore
+    local function drop() kept = nil return collectgarbage() end -- luacheck: ignore
+    for _, size in ipairs { 10, LARGE // 8 } do
+      local a = pool:submit(keep, size):get()
+      refuses("cannot freeze the array: it is also held by worker 1", a.freeze, a)
+      a[1] = 2
+      pool:submit(drop):get()
+      assert.is_true(a:freeze().frozen)
+      assert.same({ "right", size + 1.0 }, { pool:submit(all_refuse, a):get(), a:sum() })
+    end
+  end)
+
+  it("can be frozen as soon as the task that made it has ended", function()
+    local pool <close> = shmx.pool { workers = 2 }
+    local function make(n) return require("shmx").full("i64", n, n) end
+    for i = 1, 20 do
+      local a = pool:submit(make, i % 5 == 0 and LARGE // 8 or i):get()
+      assert.is_true(a:freeze().frozen)
+    end
+  end)
+
+  it("outlives the one that made it, and the pool", function()
+    local pool = shmx.pool { workers = 1 }
+    local a = pool:submit(function(n) return require("shmx").range("f64", 1, n):freeze() end, LARGE // 8):get()
+    pool.workers[1]:kill()
+    assert.equal("right", pool:submit(all_refuse, a):get())
+    pool:close()
+    assert.equal("right", all_refuse(a))
+  end)
+end)
+
+describe("freezing", function()
+  it("is for who holds the array alone", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    local function wait_until_told(a, flag)
+      while flag[1] == 0 do require("shmx").clock() end
+      return #a
+    end
+    local a, flag = shmx.array("f64", 10), shmx.array("u8", 1)
+    local task = pool:submit(wait_until_told, a, flag)
+    while task.status ~= "running" do os.execute "sleep 0.001" end
+    refuses("cannot freeze the array: it is also held by", a.freeze, a)
+    assert.is_false(a.frozen)
+    a[1] = 1
+    flag[1] = 1
+    assert.equal(10, task:get())
+    assert.is_true(a:freeze().frozen)
+    assert.matches("cannot freeze the array: it is also held by main, a task", pool:submit(function(b)
+      return select(2, pcall(b.freeze, b))
+    end, shmx.array("f64", 3)):get())
+    assert.matches("cannot freeze the array: it is also held by main, a task", pool:submit(function(b)
+      return select(2, pcall(b.freeze, b))
+    end, shmx.array("u8", LARGE)):get())
+  end)
+
+  it("is refused to closed arrays, and takes no arguments", function()
+    local a = shmx.array("f64", 10)
+    refuses("bad argument #2 to 'freeze' (", a.freeze, a, 1)
+    a:close()
+    refuses("closed", a.freeze, a)
+  end)
+
+  it("waits for what is being written by a function of the script", function()
+    local a = shmx.array("f64", LARGE // 8)
+    refuses("frozen", a.generate, a, function(i)
+      if i == 5 then a:freeze() end
+      return i
+    end)
+    assert.same({ 4, 0 }, { a[4], a[5] })
+    local out = shmx.array("f64", 5)
+    refuses("bad out to 'map' (the array is frozen", a.map, a:view { 1, 5 }, function(x)
+      out:freeze()
+      return x
+    end, { out = out })
+    assert.equal(0, out:sum())
+  end)
+
+  it("does nothing more to a mapped file", function()
+    shmx.range("i64", 1, 4):save(child.path "a.npy")
+    local a = shmx.load(child.path "a.npy", { mmap = true })
+    assert.equal(a, a:freeze())
+    assert.equal(10, a:sum())
+  end)
+
+  it("keeps pool:fill away", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    refuses("bad argument #1 to 'fill' (the array is frozen", pool.fill, pool, shmx.array("i64", 10):freeze(), print)
+    local a = shmx.array("i64", 10)
+    pool:fill(a, function(slice, first) slice:fill(first) end)
+    assert.is_true(a:freeze().frozen)
+  end)
+
+  it("is the same without workers", function()
+    local pool <close> = shmx.pool { workers = 0 }
+    local a = shmx.array("f64", 10)
+    assert.matches("cannot freeze the array: it is also held by main, a task",
+      pool:submit(function(b) return select(2, pcall(b.freeze, b)) end, a):get())
+    assert.equal("right", pool:submit(all_refuse, a:freeze()):get())
+    assert.is_true(pool:submit(function() return require("shmx").array("u8", 3):freeze() end):get().frozen)
+  end)
+
+  it("works for named arrays, as far as our own processes go", function()
+    local name = "shmx-spec-frozen-" .. shmx.pid()
+    local pool <close> = shmx.pool { workers = 1 }
+    local a <close> = shmx.array("f64", 10, { name = name })
+    a:freeze()
+    assert.equal("right", all_refuse(a))
+    assert.equal("right", pool:submit(all_refuse, a):get())
+    local other <close> = shmx.attach(name, "f64", 10)
+    other[1] = 5 -- memory with a name has no seals: the manual says so
+    assert.same({ 5, false }, { a[1], other.frozen })
+    other:freeze()
+    assert.equal("right", all_refuse(other))
+    assert.equal("right", pool:submit(all_refuse, other):get())
+  end)
+
+  it("is an error while the supervisor is dead that would have to be asked", function()
+    local done = child.run [[
+      local shmx = require "shmx"
+      local pool = shmx.pool { workers = 1 }
+      local function keep(n) kept = require("shmx").full("f64", n, 1) return kept end
+      local small, large = pool:submit(keep, 10):get(), pool:submit(keep, 1000000):get()
+      local private = shmx.array("f64", 1000000)
+      local stat = io.open("/proc/" .. pool.workers[1].pid .. "/stat"):read("a")
+      os.execute("kill -9 " .. stat:match("^%d+ %b() %a (%d+)") .. "; sleep 0.1")
+      print(pcall(small.freeze, small))
+      pcall(pool.close, pool)
+      shmx.pool { workers = 1 }:close()
+      print(small:freeze().frozen, large:freeze().frozen, private:freeze().frozen)
+      print(pcall(large.fill, large, 1))
+    ]]
+    assert.equal("", done.err)
+    assert.matches("^false\t[^\n]*cannot freeze the array: the supervisor process has died\n", done.out)
+    assert.matches("\ntrue\ttrue\ttrue\nfalse\t[^\n]*bad array for 'fill' %(it is frozen[^\n]*\n$", done.out)
+  end)
+end)
+
+describe("a large frozen array", function()
+  local python = os.execute "/usr/bin/python3 -c 'import numpy' 2>/dev/null"
+
+  local function open_for_writing(path)
+    child.write("script.py", ([[
+import numpy as np
+print(np.memmap(%q, dtype="u1", mode="r").sum())
+np.memmap(%q, dtype="u1", mode="r+")[0] = 5]]):format(path, path))
+    local pipe <close> = assert(io.popen(("/usr/bin/python3 '%s' 2>&1"):format(child.path "script.py")))
+    return pipe:read("a")
+  end
+
+  it("is mapped to be read only, in every process, whoever made and whoever froze it", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    local function make(n) return require("shmx").array("u8", n) end
+    local function look(_, n) return protection_of(n) end
+    local bytes = LARGE + 3 * 65536
+    local a = shmx.array("u8", bytes)
+    assert.same({ "rw-s", "rw-s" }, { protection_of(bytes), pool:submit(look, a, bytes):get() })
+    a:freeze()
+    assert.same({ "r--s", "r--s" }, { protection_of(bytes), pool:submit(look, a, bytes):get() })
+    bytes = LARGE + 65536
+    local b = pool:submit(make, bytes):get():freeze()
+    assert.same({ "r--s", "r--s" }, { protection_of(bytes), pool:submit(look, b, bytes):get() })
+    bytes = LARGE + 2 * 65536
+    local c = pool:submit(function(n) return make(n):freeze() end, bytes):get()
+    assert.same({ "r--s", "r--s" }, { protection_of(bytes), pool:submit(look, c, bytes):get() })
+  end)
+
+  it("gives memory back that nobody gets in its stead", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    local function take(a) return #a end
+    local function make(n, freeze)
+      local a = require("shmx").empty("u8", n)
+      a:fill(1)
+      return freeze and a:freeze() or a
+    end
+    local warm = shmx.empty("u8", LARGE)
+    pool:submit(take, warm):get() -- the supervisor knows its chunk, and the worker has it mapped
+    warm:close()
+    for i = 1, 12 do
+      local a = i % 2 == 0 and shmx.full("u8", LARGE, 1) or pool:submit(make, LARGE, i % 3 == 0):get()
+      a:freeze()
+      assert.equal(LARGE, pool:submit(take, a):get())
+      assert.equal(LARGE, a:sum())
+      a:close()
+      local other = pool:submit(make, LARGE):get()
+      other:fill(2)
+      assert.equal(2 * LARGE, pool:submit(function(b) b[1] = b[1] return b:sum() end, other):get())
+      other:close()
+    end
+    collectgarbage()
+    local deadline = shmx.clock() + 5
+    while protection_of(LARGE):find "r%-%-s" do
+      assert.is_true(shmx.clock() < deadline, protection_of(LARGE))
+      pool:submit(take, shmx.array("u8", 1)):get()
+    end
+    assert.is_nil(pool:submit(protection_of, LARGE):get():find "r%-%-s")
+  end)
+
+  it("is sealed: nobody can map it for writing any more", function()
+    if not python then return pending "python3-numpy is not installed" end
+    local pool <close> = shmx.pool { workers = 1 }
+    local alone = shmx.full("u8", LARGE, 1)
+    local shared = pool:submit(function(n) return require("shmx").full("u8", n, 1) end, LARGE):get()
+    for _, a in ipairs { alone, shared } do
+      local path = a:freeze():path()
+      assert.matches("^" .. LARGE .. "\n.*PermissionError", open_for_writing(path))
+      assert.equal(LARGE, a:sum())
+    end
+  end)
+end)
