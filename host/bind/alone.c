@@ -12,7 +12,7 @@
 #include "bind/chain.h"
 #include "bind/module.h"
 #include "bind/pool_parts.h"
-#include "bind/runner.h"
+#include "bind/room.h"
 #include "bind/task.h"
 
 #define ROOM_TYPE "shmx.room"
