@@ -10,17 +10,20 @@
 #include <string.h>
 
 #include "bind/chain.h"
+#include "bind/joblog.h"
 #include "bind/module.h"
 #include "bind/pool_parts.h"
 #include "bind/room.h"
 #include "bind/task.h"
+#include "core/output.h"
 
 #define ROOM_TYPE "shmx.room"
 
 struct lua_room {
   struct shmx_room *room; /* NULL: closed */
   struct shmx_packet packet;
-  bool busy; /* a task runs */
+  struct shmx_tally tally; /* of the tasks that have ended */
+  bool busy;               /* a task runs */
 };
 
 static int room_gc(lua_State *L) {
@@ -105,6 +108,14 @@ static bool take_result(const struct shmx_outgoing *result, struct shmx_outcome 
   return true;
 }
 
+/* What became of the task at index 2; none of them waits for a worker. */
+static void take_end(lua_State *L, struct lua_room *room, struct shmx_outcome *outcome) {
+  shmx_luapool_end(L, 2, outcome);
+  outcome->waited = 1;
+  shmx_tally_add(&room->tally, shmx_task_check(L, 2), outcome);
+  if (shmx_joblog_is_open) shmx_joblog_write(L, 2);
+}
+
 /* room:run(task): the task, which has its function and arguments, has ended when this returns. Its inputs are done. */
 static int run_task(lua_State *L) {
   struct lua_room *room = luaL_checkudata(L, 1, ROOM_TYPE);
@@ -113,6 +124,7 @@ static int run_task(lua_State *L) {
   struct shmx_outcome outcome = {.end = SHMX_END_DONE, .attempt = 1};
   lua_settop(L, 2);
   if (!room->room) return shmx_error(L, "the pool is closed");
+  if (shmx_joblog_skips(L, 2)) return 0;
   lua_getiuservalue(L, 2, SHMX_TASK_NAME);
   const char *name = lua_tostring(L, -1);
   int count = shmx_task_push_kept(L, 2);
@@ -121,6 +133,7 @@ static int run_task(lua_State *L) {
   for (int i = 0; i < count; i++) lua_pushvalue(L, 4 + i);
   make_message(L, room, count, name);
   struct shmx_incoming arguments = receive(L, &room->packet);
+  shmx_output_name(name);
   int64_t begin = shmx_os_now();
   room->busy = true;
   outcome.status = (int)shmx_room_run(room->room, (uint32_t)task->id, &arguments, &result);
@@ -128,13 +141,22 @@ static int run_task(lua_State *L) {
   outcome.nanoseconds = (uint64_t)(shmx_os_now() - begin);
   shmx_task_describe_arguments(L, 2, 4, count);
   if (!take_result(&result, &outcome)) return luaL_error(L, "not enough memory");
-  shmx_luapool_end(L, 2, &outcome);
+  take_end(L, room, &outcome);
   shmx_room_done(room->room);
   shmx_packet_reset(&room->packet);
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"run", run_task}, {"close", room_gc}, {NULL, NULL}};
+/* room:tally() -> table, as that of a pool */
+static int tally(lua_State *L) {
+  static const struct shmx_pool_view nothing;
+  static const struct shmx_histogram none;
+  struct lua_room *room = luaL_checkudata(L, 1, ROOM_TYPE);
+  shmx_tally_push(L, &room->tally, &nothing, &none);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {{"run", run_task}, {"tally", tally}, {"close", room_gc}, {NULL, NULL}};
 
 void shmx_alone_open(lua_State *L) {
   luaL_newmetatable(L, ROOM_TYPE);

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "bind/joblog.h"
 #include "bind/module.h"
 #include "bind/pool_parts.h"
 
@@ -67,9 +68,11 @@ static void end_pending(lua_State *L, int index, enum shmx_task_status status) {
   struct shmx_task *task = lua_touserdata(L, index);
   int top = lua_gettop(L), count = shmx_task_push_kept(L, index);
   task->pending = false;
+  task->nanoseconds = task->attempt = 0; /* they were limits until now */
   shmx_task_describe_arguments(L, index, top + 1, count);
   lua_settop(L, top);
   shmx_luapool_fail(L, index, status, 1);
+  if (shmx_joblog_is_open) shmx_joblog_write(L, index);
 }
 
 void shmx_chain_cancel(lua_State *L, int index) {

@@ -44,12 +44,29 @@ void shmx_output_open(lua_State *L) {
   replace(L, &stderr, &numbers[1], _IONBF, "stderr");
 }
 
-void shmx_output_begin(lua_State *L) {
-  static const char *const modes[] = {[SHMX_OUTPUT_LABEL] = "label", [SHMX_OUTPUT_CAPTURE] = "capture"};
+static enum shmx_output_mode mode_of(const char *name) {
+  if (!name) return SHMX_OUTPUT_PASS;
+  return strcmp(name, "label") == 0     ? SHMX_OUTPUT_LABEL
+         : strcmp(name, "capture") == 0 ? SHMX_OUTPUT_CAPTURE
+                                        : SHMX_OUTPUT_PASS;
+}
+
+bool shmx_output_open_guest(lua_State *L) {
+  static struct shmx_kept_shm kept[2]; /* nobody else sees them */
+  static bool attached;
   lua_getfield(L, 1, "output");
-  const char *wanted = lua_tostring(L, -1);
-  for (int mode = SHMX_OUTPUT_LABEL; wanted && mode <= SHMX_OUTPUT_CAPTURE; mode++)
-    if (strcmp(wanted, modes[mode]) == 0) shmx_output_choose((enum shmx_output_mode)mode);
+  bool wanted = mode_of(lua_tostring(L, -1)) != SHMX_OUTPUT_PASS;
+  lua_pop(L, 1);
+  if (!wanted) return false;
+  if (!attached) shmx_output_attach(kept);
+  attached = true;
+  shmx_output_open(L);
+  return true;
+}
+
+void shmx_output_begin(lua_State *L) {
+  lua_getfield(L, 1, "output");
+  shmx_output_choose(mode_of(lua_tostring(L, -1)));
   lua_pop(L, 1);
 }
 

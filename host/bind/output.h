@@ -12,6 +12,9 @@
 
 /* Worker: prints of C and of Lua go through core/output.h from now on. */
 void shmx_output_open(lua_State *L);
+/* Main: the same in a state in which tasks run in main, if the table of options at index 1 says that something is to become
+ * of what they print. The streams of C are ours then, and to be put back. False: it does not. */
+bool shmx_output_open_guest(lua_State *L);
 /* Worker: tasks come now, whose output is treated as the table of options at index 1 says. */
 void shmx_output_begin(lua_State *L);
 

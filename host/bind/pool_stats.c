@@ -9,7 +9,6 @@
 
 #include "bind/module.h"
 #include "bind/pool_parts.h"
-#include "core/pool_view.h"
 
 /* Sets field `key` of the table on the top. */
 static void set_count(lua_State *L, const char *key, uint64_t count) {
@@ -65,6 +64,16 @@ static void set_tasks(lua_State *L, const struct shmx_tally *tally, const struct
   lua_setfield(L, -2, "tasks");
 }
 
+void shmx_tally_push(lua_State *L, const struct shmx_tally *tally, const struct shmx_pool_view *view,
+                     const struct shmx_histogram *handovers) {
+  lua_createtable(L, 0, 8);
+  set_tasks(L, tally, view);
+  set_times(L, "run", &tally->run);
+  set_times(L, "wait", &tally->wait);
+  set_times(L, "handover", handovers);
+  set_memory(L);
+}
+
 /* The tasks of the pool are at stack index 2, those that run are collected at 3. */
 static void note_running(void *context, uint32_t ticket, uint32_t worker) {
   lua_State *L = context;
@@ -80,18 +89,13 @@ int shmx_luapool_tally(lua_State *L) {
   memset(&handovers, 0, sizeof handovers);
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, POOL_TASKS);
-  lua_createtable(L, 0, 8);
   lua_createtable(L, 0, 5);
   luaL_checkstack(L, 16, NULL);
   if (pool->core) {
     shmx_pool_view(pool->core, &view, note_running, L);
     shmx_pool_handovers(pool->core, &handovers);
   }
-  set_tasks(L, &pool->tally, &view);
-  set_times(L, "run", &pool->tally.run);
-  set_times(L, "wait", &pool->tally.wait);
-  set_times(L, "handover", &handovers);
-  set_memory(L);
+  shmx_tally_push(L, &pool->tally, &view, &handovers);
   lua_insert(L, 3);
   return 2;
 }

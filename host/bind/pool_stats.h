@@ -11,6 +11,7 @@
 #include "bind/task.h"
 #include "core/histogram.h"
 #include "core/pool.h"
+#include "core/pool_view.h"
 
 enum { SHMX_TALLY_STATUSES = 16 };
 
@@ -28,6 +29,10 @@ static inline void shmx_tally_add(struct shmx_tally *tally, const struct shmx_ta
     shmx_histogram_add(&tally->wait, outcome->waited);
   } else if (outcome->nanoseconds > tally->run.most) tally->run.most = outcome->nanoseconds;
 }
+
+/* Pushes the numbers of pool:stats() as a table. */
+void shmx_tally_push(lua_State *L, const struct shmx_tally *tally, const struct shmx_pool_view *view,
+                     const struct shmx_histogram *handovers);
 
 /* pool:tally() -> table, running: numbers for pool:stats(), and a table of the tasks that run, by the number of their
  * worker */

@@ -118,7 +118,7 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   shmx_stop_end(L);
   if (status != LUA_OK) verdict = take_error(L, status);
   lua_settop(L, PERFORM);
-  if (!shmx_here.guest) finish_output();
+  if (!shmx_here.prints_itself) finish_output();
   fill(result);
   return shmx_here.printed ? verdict | SHMX_RESULT_PRINTED : verdict;
 }

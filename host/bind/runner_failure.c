@@ -28,7 +28,7 @@ int shmx_runner_keep_traceback(lua_State *L) {
 }
 
 const struct shmx_pack_names *shmx_runner_add_output(lua_State *L, const struct shmx_pack_names names[2]) {
-  shmx_here.printed = !shmx_here.guest && shmx_output_push(L);
+  shmx_here.printed = !shmx_here.prints_itself && shmx_output_push(L);
   if (shmx_here.printed) lua_insert(L, 1);
   return &names[shmx_here.printed];
 }

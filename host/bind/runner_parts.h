@@ -8,15 +8,25 @@
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "bind/codec.h"
 #include "bind/quota.h"
 #include "bind/runner.h"
 #include "bind/seed.h"
+#include "core/output.h"
+
+/* What a guest has of its own, and the process while something runs in it; main's is here then. */
+struct shmx_room_output {
+  FILE *out, *err;
+  enum shmx_output_mode mode;
+};
 
 struct shmx_room {
   lua_State *L;
-  bool guest;    /* it lives in main, for a pool without workers */
+  bool guest;         /* it lives in main, for a pool without workers */
+  bool prints_itself; /* guest: what tasks print goes where main's does, and is no matter of ours */
+  struct shmx_room_output output;
   uint32_t task; /* guest: that runs */
   struct shmx_packet packet;
   bool traceback; /* one is kept */

@@ -133,12 +133,14 @@ static int set_up(lua_State *L) {
   lua_settop(L, 0);
   push_settings(L);
   luaL_checktype(L, 1, LUA_TTABLE);
+  if (shmx_here.guest) shmx_here.prints_itself = !shmx_output_open_guest(L);
   limit_heap(L);
   shmx_seed_read(L, &shmx_here.seed);
   apply_settings(L);
   run_init(L);
-  if (!shmx_here.guest) shmx_output_finish();
-  if (!shmx_here.guest) shmx_output_begin(L);
+  if (shmx_here.prints_itself) return 0;
+  shmx_output_finish();
+  shmx_output_begin(L);
   return 0;
 }
 
@@ -171,7 +173,7 @@ int shmx_runner_start(void *context, int error, const struct shmx_incoming *conf
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, set_up);
   bool ok = lua_pcall(L, 0, 0, 1) == LUA_OK;
-  if (!ok && !shmx_here.guest) shmx_output_finish();
+  if (!ok && !shmx_here.prints_itself) shmx_output_finish();
   if (!ok) snprintf(text, room, "%s", lua_tostring(L, -1));
   lua_settop(L, 0);
   return ok ? 0 : -1;

@@ -70,8 +70,17 @@ function Alone:close()
   rooms[self].room:close()
 end
 
-function Alone.stats() options.fail("a pool without workers has no stats") end
-function Alone.segments() options.fail("a pool without workers has no segments of its own") end
+function Alone:stats()
+  local stats = rooms[self].room:tally()
+  stats.workers, stats.queue = {}, 0
+  return stats
+end
+
+---What other pools have handed over; here nothing is.
+function Alone:segments()
+  alone.check(self)
+  return core.survey() or {}
+end
 
 ---@param settings table
 ---@param given table    as of core.open

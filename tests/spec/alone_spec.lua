@@ -108,6 +108,49 @@ describe("a pool without workers", function()
     end, { seed = 7 })
   end)
 
+  it("does with what tasks print what workers do", function()
+    local printing = [[
+      local shmx = require "shmx"
+      print "of main"
+      local function say(x)
+        print("a line", x)
+        io.stderr:write "an error\n"
+        io.write "no line"
+        return x
+      end
+      for _, mode in ipairs { "label", "capture", "pass" } do
+        local pool <close> = shmx.pool { workers = WORKERS, output = mode, init = function() print "of init" end }
+        local task = pool:submit(say, mode)
+        print(task:get(), task.output)
+        print(pool:submit(function() print "" error "no" end):wait(), pool:submit(math.abs, -1).output)
+        if WORKERS > 0 and mode == "pass" then print "" end -- workers end the last line of a task
+      end
+      io.stdout:write "of main"]]
+    local function run(workers)
+      local done = child.run(printing:gsub("WORKERS", workers), { environment = "LC_ALL=C" })
+      return { done.out:gsub("no line\n?", "no line\n"), done.err, done.status }
+    end
+    local alone, others = run "0", run "1"
+    assert.matches("^of main\nof init\nsay: a line\tlabel\nsay: no line\n", alone[1])
+    assert.matches("capture\ta line\tcapture\nan error\nno line\n", alone[1])
+    assert.are.equal(0, alone[3])
+    assert.are.same(others[2], alone[2])
+  end)
+
+  it("counts what its tasks became", function()
+    local pool <close> = shmx.pool { workers = 0 }
+    for i = 1, 3 do pool:submit(math.abs, -i) end
+    pool:submit(error, "no"):wait()
+    local stats = pool:stats()
+    assert.are.same({ 3, 1, 0, 0, {}, 4 },
+      { stats.tasks.done, stats.tasks.failed, stats.tasks.queued, stats.queue, stats.workers, stats.run.count })
+    assert.is_true(stats.run.max >= stats.run.p50 and stats.run.p50 > 0)
+    assert.is_table(pool:segments())
+    pool:close()
+    assert.matches("the pool is closed", raised(pool.segments, pool))
+    assert.are.equal(3, pool:stats().tasks.done)
+  end)
+
   it("says what it is", function()
     local pool <close> = shmx.pool { workers = 0 }
     assert.are.equal("shmx.pool (workers: 0, tasks run in the script)", tostring(pool))

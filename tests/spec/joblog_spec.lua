@@ -51,6 +51,38 @@ describe("a job log", function()
       work = "done" }, seen)
   end)
 
+  it("has those that never began, too", function()
+    assert.are.equal(0, run("--joblog log", [[
+      local shmx = require "shmx"
+      local function fail() error "no" end
+      local pool <close> = shmx.pool { workers = 1 }
+      local input = pool:with { name = "input" }:submit(fail)
+      local heir = pool:with { name = "heir", retries = 3, timeout = 9 }:submit(print, input)
+      heir:wait()
+      print(heir.status, heir.attempt, heir.seconds)
+      local slow = pool:submit(os.execute, "sleep 0.2")
+      local late = pool:with { name = "late" }:submit(print, slow)
+      late:cancel()
+      slow:wait()]]).status)
+    assert.are.equal("failed\t0\tnil\n", child.read "stdout")
+    local seen = {}
+    for _, line in ipairs(lines "log") do
+      local worker, attempt, status, name = line:match "\t(%d)\t(%d)\t(%l+)\t(.*)$"
+      if name then seen[name] = ("%s %s %s"):format(worker, attempt, status) end
+    end
+    assert.are.same({ "1 1 failed", "0 0 failed", "0 0 cancelled" }, { seen.input, seen.heir, seen.late })
+  end)
+
+  it("is written and resumed without workers", function()
+    local alone = script:gsub("workers = 1", "workers = 0"):gsub("os.exit", "error")
+    run("--joblog log --resume log", alone)
+    local list = lines "log"
+    assert.are.equal(6, #list)
+    assert.matches("\t0\t1\tdone\tpart\\t1$", list[2])
+    assert.are.equal("1\tdone\tnil\ttrue\n2\tdone\t4\tfalse\n3\tdone\t9\tfalse\n4\tdone\tnil\ttrue\n"
+      .. "5\tdone\t25\tfalse\n", run("--joblog log --resume log", alone, "WELL=1").out)
+  end)
+
   it("is written anew by each run", function()
     run("--joblog log")
     run("--joblog log")
