@@ -10,14 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MANY_ROWS = 40 }; /* as many are shown whole */
+enum {
+  MANY_ROWS = 40, /* as many are shown whole */
+  HEAD = 256      /* bytes that dtype and shape take at most */
+};
 
-/* What remains of dimensions when there are too many rows; the first one that leaves few enough is taken, or the last. */
+/* What is shown of a dimension that is longer than that. */
 struct ends {
   int first, last;
 };
-static const struct ends ends[] = {{3, 2}, {2, 1}, {1, 1}};
-enum { ENDS = sizeof ends / sizeof ends[0] };
+
+/* For dimensions before the last one: the first of these that leaves few enough rows, or the last of these. */
+static const struct ends row_ends[] = {{MANY_ROWS + 1, 0}, {3, 2}, {2, 1}, {1, 1}};
+enum { ROW_ENDS = sizeof row_ends / sizeof row_ends[0] };
+
+static const struct ends column_ends = {3, 2};
 
 static struct shmx_page_span span_of(int64_t size, struct ends keep) {
   if (size <= keep.first + keep.last) return (struct shmx_page_span){size, (int)size, (int)size};
@@ -37,12 +44,8 @@ static int64_t span_rows(struct shmx_page *page, const struct shmx_view *view, s
 }
 
 static void choose_rows(struct shmx_page *page, const struct shmx_view *view) {
-  int64_t rows = 1;
-  for (int d = 0; d < view->ndim - 1 && rows <= MANY_ROWS; d++) {
-    rows = view->shape[d] > MANY_ROWS ? MANY_ROWS + 1 : rows * view->shape[d];
-  }
-  if (rows <= MANY_ROWS) span_rows(page, view, (struct ends){MANY_ROWS, 0});
-  for (int i = 0; i < ENDS && rows > MANY_ROWS; i++) rows = span_rows(page, view, ends[i]);
+  int i = 0;
+  while (span_rows(page, view, row_ends[i]) > MANY_ROWS && i < ROW_ENDS - 1) i++;
 }
 
 /* Copies the elements shown from `from` on, along `axis` and those after it; returns where the next ones go. */
@@ -84,16 +87,16 @@ static void read_elements(struct shmx_page *page, const struct shmx_view *view) 
 }
 
 /* Writes "f64[2, 3]", and returns the length. */
-static int write_head(const struct shmx_page *page, char text[256]) {
-  int length = snprintf(text, 256, "%s", shmx_dtype_name(page->dtype));
+static int write_head(const struct shmx_page *page, char text[HEAD]) {
+  int length = snprintf(text, HEAD, "%s", shmx_dtype_name(page->dtype));
   for (int d = 0; d < page->ndim; d++) {
-    length += snprintf(text + length, 256 - (size_t)length, "%s%" PRId64, d == 0 ? "[" : ", ", page->spans[d].size);
+    length += snprintf(text + length, HEAD - (size_t)length, "%s%" PRId64, d == 0 ? "[" : ", ", page->spans[d].size);
   }
-  return length + snprintf(text + length, 256 - (size_t)length, "]");
+  return length + snprintf(text + length, HEAD - (size_t)length, "]");
 }
 
 static bool fits(const struct shmx_page *page) {
-  char head[256];
+  char head[HEAD];
   int columns = columns_of(page), length = 2 * (columns - 1) + 2 * page->ndim;
   if (page->ndim == 1) length += write_head(page, head) + 1;
   for (int i = 0; i < columns; i++) length += page->widths[i];
@@ -109,7 +112,7 @@ void shmx_page_take(struct shmx_page *page, const struct shmx_view *view) {
   bool whole = !is_shortened(row);
   if (whole) read_elements(page, view);
   if (whole && fits(page)) return;
-  *row = span_of(view->shape[view->ndim - 1], ends[0]);
+  *row = span_of(view->shape[view->ndim - 1], column_ends);
   read_elements(page, view);
 }
 
@@ -163,7 +166,7 @@ static bool is_empty(const struct shmx_page *page) {
 
 void shmx_page_write(const struct shmx_page *page, shmx_page_writer *write, void *context) {
   struct writing w = {page, (const char *)page->elements, write, context};
-  char head[256];
+  char head[HEAD];
   write_head(page, head);
   put(&w, head);
   put(&w, page->ndim == 1 || is_empty(page) ? " " : "\n");

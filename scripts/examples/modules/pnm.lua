@@ -54,7 +54,8 @@ end
 function pnm.write(path, picture, largest)
   local height, width, colours = table.unpack(picture.shape)
   if picture.ndim < 2 or picture.ndim > 3 or (colours or 3) ~= 3 or not picture.dtype:find("^u[81]") then
-    error(("a picture is u8 or u16, {height, width} or {height, width, 3}, not %s"):format(picture), 2)
+    local got = picture.dtype .. " {" .. table.concat(picture.shape, ", ") .. "}"
+    error("a picture is u8 or u16, {height, width} or {height, width, 3}, not " .. got, 2)
   end
   local wide = picture.dtype == "u16"
   local file <close> = assert(io.open(path, "wb"))
