@@ -42,7 +42,7 @@ struct shmx_block {
   const char *in[SHMX_PROGRAM_INPUTS];
   int64_t in_stride[SHMX_PROGRAM_INPUTS];
   enum shmx_dtype in_dtype[SHMX_PROGRAM_INPUTS];
-  int64_t index[SHMX_MAX_NDIM]; /* of the first element; the last of the `ndim` counts up */
+  int64_t index[SHMX_MAX_NDIM]; /* of the first element; the one that is not uniform counts up */
   int ndim;
   char *out;
   int64_t out_stride;

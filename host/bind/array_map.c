@@ -23,6 +23,7 @@ struct mapping {
   int function; /* its stack index */
   int inputs;   /* arguments that are elements of views */
   bool indexed; /* the arguments are indices instead */
+  int axis;     /* along which a row of indices lies */
   bool traced;
   int first; /* stack index of the first element's result, when that is known; or 0 */
   struct shmx_view out;
@@ -38,7 +39,7 @@ static const char *push_place(lua_State *L, const struct mapping *m, const struc
   memcpy(position, block->index, sizeof position);
   if (m->indexed) {
     for (int d = 0; d < m->out.ndim; d++) position[d]--;
-    position[m->out.ndim - 1] += i;
+    position[m->axis] += i;
     return shmx_array_push_place(L, position, m->out.ndim);
   }
   int64_t rest = block->index[0] + i;
@@ -53,7 +54,7 @@ static const char *push_place(lua_State *L, const struct mapping *m, const struc
 static void call_function(lua_State *L, const struct mapping *m, const struct shmx_block *block, int64_t i) {
   lua_pushvalue(L, m->function);
   if (m->indexed) {
-    for (int d = 0; d < block->ndim; d++) lua_pushinteger(L, block->index[d] + (d == block->ndim - 1 ? i : 0));
+    for (int d = 0; d < block->ndim; d++) lua_pushinteger(L, block->index[d] + (d == m->axis ? i : 0));
     lua_call(L, block->ndim, 1);
     return;
   }
@@ -80,18 +81,24 @@ static void call_for_block(lua_State *L, struct mapping *m, const struct shmx_bl
   }
 }
 
-/* Goes through a row of `count` elements, which begins where the block says. */
-static void run_row(lua_State *L, struct mapping *m, struct shmx_block *block, int64_t count) {
-  int last = m->indexed ? block->ndim - 1 : 0;
+/* Whether the rows lie so that elements can be done one after another in index order, as they are when Lua does them. */
+static bool in_order(const struct mapping *m) { return !m->indexed || m->axis == m->out.ndim - 1; }
+
+/* Goes through a row of `count` elements, which begins where the block says. False: Lua has to do it, but not here. */
+static bool run_row(lua_State *L, struct mapping *m, struct shmx_block *block, int64_t count) {
   while (count > 0) {
     block->count = count < SHMX_PROGRAM_BLOCK ? count : SHMX_PROGRAM_BLOCK;
     shmx_array_check_out(L, m->result);
-    if (!m->traced || !shmx_program_run(&m->program, block)) call_for_block(L, m, block);
+    if (!m->traced || !shmx_program_run(&m->program, block)) {
+      if (!in_order(m)) return false;
+      call_for_block(L, m, block);
+    }
     for (int k = 0; k < m->inputs; k++) block->in[k] += block->count * block->in_stride[k];
     block->out += block->count * block->out_stride;
-    block->index[last] += block->count;
+    block->index[m->axis] += block->count;
     count -= block->count;
   }
+  return true;
 }
 
 static void run_map(lua_State *L, struct mapping *m) {
@@ -107,19 +114,19 @@ static void run_map(lua_State *L, struct mapping *m) {
   } while (shmx_loop_next(&loop));
 }
 
-/* Row by row, since the indices matter. */
-static void run_generate(lua_State *L, struct mapping *m) {
-  int last = m->out.ndim - 1;
-  struct shmx_block block = {.ndim = m->out.ndim, .out_dtype = m->out.dtype, .out_stride = m->out.strides[last]};
+/* Row by row, since the indices matter. False: a row along this axis was left to Lua. */
+static bool run_generate(lua_State *L, struct mapping *m) {
+  struct shmx_block block = {.ndim = m->out.ndim, .out_dtype = m->out.dtype, .out_stride = m->out.strides[m->axis]};
   struct shmx_view begins = m->out;
-  int64_t position[SHMX_MAX_NDIM] = {0};
-  begins.shape[last] = 1;
-  for (int64_t rows = m->out.shape[last] > 0 ? shmx_view_count(&begins) : 0; rows > 0; rows--) {
-    for (int d = 0; d <= last; d++) block.index[d] = position[d] + 1;
+  int64_t position[SHMX_MAX_NDIM] = {0}, size = m->out.shape[m->axis];
+  begins.shape[m->axis] = 1;
+  for (int64_t rows = size > 0 ? shmx_view_count(&begins) : 0; rows > 0; rows--) {
+    for (int d = 0; d < begins.ndim; d++) block.index[d] = position[d] + 1;
     block.out = shmx_view_at(&m->out, position);
-    run_row(L, m, &block, m->out.shape[last]);
-    for (int d = last - 1; d >= 0 && ++position[d] == m->out.shape[d]; d--) position[d] = 0;
+    if (!run_row(L, m, &block, size)) return false;
+    for (int d = begins.ndim - 1; d >= 0 && ++position[d] == begins.shape[d]; d--) position[d] = 0;
   }
+  return true;
 }
 
 static void check_function(lua_State *L) {
@@ -225,7 +232,7 @@ static int array_map(lua_State *L) {
   struct shmx_view shape, dense;
   shmx_array_check(L, 1);
   check_function(L);
-  m.inputs = 0, m.indexed = false, m.first = 0, m.program.nvalues = 0;
+  m.inputs = 0, m.indexed = false, m.axis = 0, m.first = 0, m.program.nvalues = 0;
   int options = read_inputs(L, &m, &shape);
   shmx_options_check(L, options, names);
   luaL_checkstack(L, 3 * SHMX_PROGRAM_INPUTS + LUA_MINSTACK, "too many arrays");
@@ -248,6 +255,23 @@ static int array_map(lua_State *L) {
   return 1;
 }
 
+/* Rows that are short, such as the three colours of a pixel, are no work for kernels: they take the longest axis then. */
+static int longest_axis(const struct shmx_view *view) {
+  enum { SHORT = 64 };
+  int longest = view->ndim - 1;
+  for (int d = longest - 1; d >= 0 && view->shape[view->ndim - 1] < SHORT; d--) {
+    if (view->shape[d] > view->shape[longest]) longest = d;
+  }
+  return longest;
+}
+
+static bool trace_along(lua_State *L, struct mapping *m, int axis) {
+  m->axis = axis;
+  m->program.nvalues = 0;
+  for (int d = 0; d < m->out.ndim; d++) shmx_program_index(&m->program, d, d != axis);
+  return m->traced = shmx_trace(L, m->function, &m->program);
+}
+
 /* a:generate(f): sets each element to f(i, j, ...), and returns the array. */
 static int array_generate(lua_State *L) {
   struct mapping m;
@@ -255,12 +279,14 @@ static int array_generate(lua_State *L) {
   check_function(L);
   shmx_array_check_end(L, 2);
   lua_settop(L, 2);
-  m.inputs = 0, m.indexed = true, m.first = 0, m.function = 2, m.program.nvalues = 0;
+  m.inputs = 0, m.indexed = true, m.first = 0, m.function = 2;
   m.result = shmx_array_share(L, 1);
   m.out = m.result->view;
-  for (int d = 0; d < m.out.ndim; d++) shmx_program_index(&m.program, d, d < m.out.ndim - 1);
-  m.traced = shmx_trace(L, 2, &m.program);
-  run_generate(L, &m);
+  int axis = longest_axis(&m.out), last = m.out.ndim - 1;
+  if (axis == last || !trace_along(L, &m, axis) || !run_generate(L, &m)) {
+    trace_along(L, &m, last);
+    run_generate(L, &m);
+  }
   lua_settop(L, 1);
   return 1;
 }

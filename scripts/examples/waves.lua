@@ -15,16 +15,14 @@ local name = arg[2] or os.tmpname()
 local height = width * 2 // 3
 
 -- The rows from `first` on. What is computed for a pixel has no branches, so the function is not called for each: it is
--- read once, and the kernels do what it says for whole rows.
+-- read once, and the kernels do what it says for many pixels at a time.
 local function paint(rows, first)
   local scale, hypot, sin = 100 / width, shmx.hypot, shmx.sin
-  for colour = 1, 3 do
-    rows:view(nil, nil, colour):generate(function(y, x)
-      local right, down = (x - 1) * scale, (y + first - 2) * scale
-      local one, other = hypot(right - 20, down - 30), hypot(right - 70, down - 50)
-      return (sin(one + colour * 0.4) + sin(other * 1.3 - colour * 0.7) + 2) * 63.75 // 1
-    end)
-  end
+  rows:generate(function(y, x, colour)
+    local right, down = (x - 1) * scale, (y + first - 2) * scale
+    local one, other = hypot(right - 20, down - 30), hypot(right - 70, down - 50)
+    return (sin(one + colour * 0.4) + sin(other * 1.3 - colour * 0.7) + 2) * 63.75 // 1
+  end)
 end
 
 local picture

@@ -179,7 +179,22 @@ describe("generate", function()
     assert.equal(0, shmx.array("i8", { 3, 0 }):generate(function() error "called" end).size)
   end)
 
+  it("gives the same for short rows, where kernels take another axis", function()
+    local function f(i, j, k) return i * 1.5 + j * j % 7 - shmx.sin(k) end
+    for _, shape in ipairs { { 2000, 2, 3 }, { 3, 700, 2 }, { 2, 600, 1 }, { 1, 1, 5 }, { 600, 0, 2 } } do
+      local called, calls = calls_of(f)
+      local expected = shmx.array("f64", shape):generate(called)
+      assert.equal(expected.size, calls())
+      assert.is_true(shmx.array("f64", shape):generate(f):equal(expected))
+      local turned = shmx.array("f64", { shape[3], shape[2], shape[1] }):transpose()
+      assert.is_true(turned:generate(f):equal(expected))
+    end
+  end)
+
   it("names the element that went wrong", function()
+    refuses("bad result of the function for element (300, 3) (200 is not between -128 and 127)", function()
+      shmx.array("i8", { 1000, 3 }):generate(function(i, j) return i // (1200 - 300 * j) * 200 end)
+    end)
     refuses("bad result of the function for element (2, 3) (203 is not between -128 and 127)", function()
       shmx.array("i8", { 2, 3 }):generate(function(i, j) return i * j // 6 * 200 + j end)
     end)
