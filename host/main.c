@@ -326,10 +326,12 @@ static void open_state(lua_State *L, const struct command *command) {
     lua_pushboolean(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
+  lua_gc(L, LUA_GCSTOP); /* nothing of this is garbage */
   luaL_openlibs(L);
   publish_arguments(L, command);
   publish_settings(L, command);
   shmx_open_preload(L);
+  lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0); /* as lua does */
 }
 

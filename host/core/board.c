@@ -175,6 +175,6 @@ bool shmx_board_wake_one(struct shmx_pool_map *map) {
 }
 
 void shmx_board_wake_all(struct shmx_pool_map *map) {
-  for (uint32_t i = 0; i < map->layout.lanes; i++)
+  for (uint32_t i = 0; i < shmx_pool_map_lanes(map); i++)
     if (atomic_load(&map->lanes[i].state) == SHMX_LANE_READY) shmx_bell_ring_hard(&map->lanes[i].process.bell, -1);
 }

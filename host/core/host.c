@@ -60,7 +60,6 @@ static int map_domain(const struct birth *b, struct shmx_host *host) {
   struct shmx_domain_shm *domain = base;
   domain->version = SHMX_LAYOUT_VERSION;
   domain->size = sizeof *domain;
-  atomic_store(&domain->budget, shmx_memory_budget(host->memory));
   shmx_os_keep_from_children(domain, sizeof *domain);
   shmx_link_init(&host->link, domain, &domain->main);
   return 0;
@@ -150,6 +149,8 @@ static int host_create(const char *helper, struct shmx_host *host) {
   host->link.socket = b.sockets[0];
   host->link.supervisor_bell = b.supervisor_bell;
   host->link.own_bell = b.main_bell;
+  /* While the supervisor starts, we find out how much memory there is: nobody asks before the first pool is open. */
+  atomic_store(&host->link.domain->budget, shmx_memory_budget(host->memory));
   start_trace(host);
   shmx_memory_join(host->memory, &host->link);
   return 0;

@@ -72,9 +72,14 @@ uint64_t shmx_domain_charged(struct shmx_domain_shm *domain) {
   return sum;
 }
 
+uint32_t shmx_pool_map_lanes(const struct shmx_pool_map *map) {
+  uint32_t used = atomic_load_explicit(&map->shm->lanes_used, memory_order_acquire);
+  return used < map->layout.lanes ? used : map->layout.lanes;
+}
+
 uint64_t shmx_pool_map_charged(const struct shmx_pool_map *map, struct shmx_domain_shm *domain) {
   uint64_t sum = 0;
-  for (uint32_t i = 0; i < map->layout.lanes; i++) {
+  for (uint32_t i = 0; i < shmx_pool_map_lanes(map); i++) {
     uint32_t state = atomic_load(&map->lanes[i].state), charge = atomic_load(&map->lanes[i].charge);
     if ((state == SHMX_LANE_STARTING || state == SHMX_LANE_READY) && charge < SHMX_CHARGES)
       sum += atomic_load(&domain->charged[charge]);

@@ -213,6 +213,8 @@ struct shmx_pool_map {
 /* Maps the pool's memory object. 0 or -errno. */
 int shmx_pool_map_attach(struct shmx_pool_map *map, const struct shmx_pool_layout *layout, int fd);
 void shmx_pool_map_detach(struct shmx_pool_map *map);
+/* Lanes below have been used. To look at the others would make their pages. */
+uint32_t shmx_pool_map_lanes(const struct shmx_pool_map *map);
 /* Bytes that the pool's workers, the living ones, have charged. */
 uint64_t shmx_pool_map_charged(const struct shmx_pool_map *map, struct shmx_domain_shm *domain);
 /* The two kept texts of a lane. */

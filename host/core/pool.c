@@ -298,6 +298,11 @@ static bool read_lane(struct shmx_pool *pool, uint32_t index) {
   return true;
 }
 
+static void read_lanes(struct shmx_pool *pool) {
+  uint32_t lanes = shmx_pool_map_lanes(&pool->map);
+  for (uint32_t index = 0; index < lanes; index++) read_lane(pool, index);
+}
+
 /* Ends that no ring tells of: of a worker that died or was stopped between the commit and the ring, and verdicts. `lane`
  * SHMX_LANE_NONE: of any worker. */
 static void scan_for(struct shmx_pool *pool, uint32_t lane) {
@@ -311,7 +316,7 @@ static void look_for_untold(struct shmx_pool *pool) {
   uint32_t scans = atomic_load(&pool->map.shm->scans);
   if (scans == pool->scans) return;
   pool->scans = scans;
-  for (uint32_t index = 0; index < pool->map.layout.lanes; index++) read_lane(pool, index);
+  read_lanes(pool);
   scan_for(pool, SHMX_LANE_NONE);
 }
 
@@ -319,7 +324,7 @@ static void look_for_dead(struct shmx_pool *pool) {
   uint32_t deaths = atomic_load(&pool->map.shm->deaths);
   if (deaths == pool->deaths) return;
   pool->deaths = deaths;
-  for (uint32_t index = 0; index < pool->map.layout.lanes; index++) {
+  for (uint32_t index = 0; index < shmx_pool_map_lanes(&pool->map); index++) {
     if (atomic_load(&pool->map.lanes[index].state) != SHMX_LANE_DEAD) continue;
     read_lane(pool, index);
     if (pool->lanes[index].ended) continue;
@@ -360,9 +365,7 @@ static void look_for_left(struct shmx_pool *pool) {
 }
 
 static bool collect(struct shmx_pool *pool) {
-  uint32_t lanes = atomic_load_explicit(&pool->map.shm->lanes_used, memory_order_acquire);
-  if (lanes > pool->map.layout.lanes) lanes = pool->map.layout.lanes;
-  for (uint32_t index = 0; index < lanes; index++) read_lane(pool, index);
+  read_lanes(pool);
   look_for_untold(pool);
   if (pool->nlingering > 0) look_for_left(pool);
   look_for_dead(pool);
@@ -569,7 +572,7 @@ const struct shmx_pool_map *shmx_pool_map_of(const struct shmx_pool *pool) { ret
 uint32_t shmx_pool_in_flight(const struct shmx_pool *pool) { return pool->in_flight; }
 
 bool shmx_pool_worker(struct shmx_pool *pool, uint32_t number, struct shmx_worker_info *info) {
-  for (uint32_t i = 0; i < pool->map.layout.lanes; i++) {
+  for (uint32_t i = 0; i < shmx_pool_map_lanes(&pool->map); i++) {
     struct shmx_lane_shm *lane = &pool->map.lanes[i];
     uint32_t state = atomic_load(&lane->state), pid = atomic_load(&lane->pid);
     if (pid == 0 || atomic_load(&lane->number) != number) continue;

@@ -22,6 +22,5 @@ void shmx_pool_view(const struct shmx_pool *pool, struct shmx_pool_view *view,
 
 void shmx_pool_handovers(const struct shmx_pool *pool, struct shmx_histogram *times) {
   const struct shmx_pool_map *map = shmx_pool_map_of(pool);
-  uint32_t used = atomic_load(&map->shm->lanes_used);
-  for (uint32_t i = 0; i < used && i < map->layout.lanes; i++) shmx_histogram_merge(times, &map->lanes[i].handovers);
+  for (uint32_t i = 0; i < shmx_pool_map_lanes(map); i++) shmx_histogram_merge(times, &map->lanes[i].handovers);
 }

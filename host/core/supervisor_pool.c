@@ -136,7 +136,8 @@ static int fork_worker(struct sup *s, struct sup_pool *pool, struct sup_peer *pe
   int r = shmx_os_socketpair(ends);
   if (r < 0) return r;
   clear_lane(&pool->map.lanes[peer->lane], peer);
-  if (atomic_load(&pool->map.shm->lanes_used) <= peer->lane) atomic_store(&pool->map.shm->lanes_used, peer->lane + 1);
+  if (pool->lanes <= peer->lane) pool->lanes = peer->lane + 1;
+  atomic_store(&pool->map.shm->lanes_used, pool->lanes);
   int output = sup_output_create(s, pool, peer);
   peer->pid = shmx_syscalls.fork();
   if (peer->pid == 0) live(s, pool, peer, ends[1], output);
@@ -192,7 +193,7 @@ static void break_pool(struct sup *s, struct sup_pool *pool, const char *why) {
   snprintf(shm->broken, sizeof shm->broken, "%s", why);
   shmx_workers_close(pool->workers);
   atomic_store(&shm->state, SHMX_POOL_BROKEN);
-  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+  for (uint32_t lane = 0; lane < pool->lanes; lane++)
     if (pool->by_lane[lane]) shmx_os_pidfd_kill(pool->by_lane[lane]->pidfd, SIGKILL);
   shmx_bell_ring(&s->domain->main.bell, s->main_bell);
 }
@@ -360,7 +361,7 @@ static bool bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
 
 void sup_pool_read_to_end(struct sup *s, uint32_t id) {
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next)
-    for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
+    for (uint32_t lane = 0; lane < pool->lanes; lane++) {
       struct shmx_lane_shm *shm = &pool->map.lanes[lane];
       if (atomic_load(&shm->peer) != id || pool->by_lane[lane]) continue;
       if (!shmx_workers_event(pool->workers, lane, SHMX_WORKER_READ_TO_END, s->now)) continue;
@@ -386,7 +387,7 @@ static bool is_dead(const struct sup_pool *pool, uint32_t lane) {
 
 /* What the dead have started goes with them. */
 static void kill_what_is_left(struct sup *s, struct sup_pool *pool) {
-  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+  for (uint32_t lane = 0; lane < pool->lanes; lane++)
     if (is_dead(pool, lane)) kill(-pool->by_lane[lane]->pid, SIGKILL);
   shmx_os_kill_strangers(is_known, s);
 }
@@ -395,11 +396,11 @@ static void kill_what_is_left(struct sup *s, struct sup_pool *pool) {
  * searching though it sleeps. A worker that has ended because there is nothing to do any more has swallowed none. */
 static void bury_the_dead(struct sup *s, struct sup_pool *pool) {
   uint32_t dead = 0, well = 0;
-  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) dead += is_dead(pool, lane);
+  for (uint32_t lane = 0; lane < pool->lanes; lane++) dead += is_dead(pool, lane);
   if (dead == 0) return;
   kill_what_is_left(s, pool);
   bool over = atomic_load(&pool->map.shm->wish) == SHMX_WISH_CLOSE && !shmx_board_has_work(&pool->map);
-  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+  for (uint32_t lane = 0; lane < pool->lanes; lane++)
     if (is_dead(pool, lane)) well += bury(s, pool, pool->by_lane[lane]);
   if (over && well == dead) return;
   shmx_board_wake_all(&pool->map);
@@ -408,7 +409,7 @@ static void bury_the_dead(struct sup *s, struct sup_pool *pool) {
 
 static void notice_ready(struct sup *s, struct sup_pool *pool) {
   struct shmx_pool_shm *shm = pool->map.shm;
-  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
+  for (uint32_t lane = 0; lane < pool->lanes; lane++) {
     if (!shmx_workers_is_starting(pool->workers, lane)) continue;
     if (atomic_load(&pool->map.lanes[lane].state) != SHMX_LANE_READY) continue;
     shmx_workers_event(pool->workers, lane, SHMX_WORKER_READY, s->now);
@@ -429,7 +430,7 @@ static void follow_main(struct sup *s, struct sup_pool *pool) {
   bool over = late || !shmx_board_has_work(&pool->map) || atomic_load(&shm->state) == SHMX_POOL_BROKEN;
   if (over) shmx_workers_close(pool->workers);
   if (late)
-    for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+    for (uint32_t lane = 0; lane < pool->lanes; lane++)
       if (pool->by_lane[lane]) shmx_os_pidfd_kill(pool->by_lane[lane]->pidfd, SIGKILL);
   if (!over || shmx_workers_alive(pool->workers) > 0 || atomic_load(&shm->state) == SHMX_POOL_CLOSED) return;
   sup_progress_closed(s, pool);

@@ -82,7 +82,8 @@ struct sup_pool {
   struct shmx_workers *workers;
   struct sup_peer **by_lane;
   uint32_t wanted;
-  int directory; /* main's working directory when the pool was opened */
+  uint32_t lanes; /* below have been used */
+  int directory;  /* main's working directory when the pool was opened */
   bool broken;
   struct sup_tally tally;
   struct sup_pool *next;

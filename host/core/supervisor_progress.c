@@ -40,7 +40,7 @@ void sup_progress_open(struct sup *s, struct sup_pool *pool, uint32_t mode, int 
  * before. */
 static bool is_busy(struct sup_pool *pool) {
   if (shmx_board_has_work(&pool->map)) return true;
-  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++) {
+  for (uint32_t lane = 0; lane < pool->lanes; lane++) {
     if (!pool->by_lane[lane] || atomic_load(&pool->map.lanes[lane].state) != SHMX_LANE_READY) continue;
     if (!shmx_board_is_idle(&pool->map, lane)) return true;
   }
@@ -66,7 +66,7 @@ static void count(struct sup *s, struct sup_pool *pool) {
   tally->done = tally->buried;
   tally->thousandths = 0;
   tally->failed = tally->buried_failed;
-  for (uint32_t lane = 0; lane < pool->map.layout.lanes; lane++)
+  for (uint32_t lane = 0; lane < pool->lanes; lane++)
     if (pool->by_lane[lane]) add_lane(tally, &pool->map.lanes[lane], lane);
   if (!busy) tally->buried += tally->total - tally->done;
   if (!busy || tally->done > tally->total) tally->done = tally->total;
