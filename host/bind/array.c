@@ -217,9 +217,11 @@ static void push_methods(lua_State *L) {
   add_functions(L, shmx_array_select_methods);
   add_functions(L, shmx_array_view_methods);
   add_functions(L, shmx_array_text_methods);
+  add_functions(L, shmx_array_bins_methods);
   add_functions(L, shmx_array_file_methods);
   add_functions(L, shmx_array_freeze_methods);
   add_functions(L, shmx_array_named_methods);
+  add_functions(L, shmx_array_unique_methods);
   shmx_array_add_ops(L);
   shmx_array_add_reductions(L);
 }

@@ -10,6 +10,7 @@
 #ifndef SHMX_BIND_ARRAY_OPTIONS_H
 #define SHMX_BIND_ARRAY_OPTIONS_H
 
+#include "array/sort.h"
 #include "bind/array_parts.h"
 
 /* Checks that there is nothing at `arg`, or a table with no other keys than `names` (which ends with NULL). Nothing is
@@ -52,6 +53,12 @@ struct shmx_array *shmx_array_out_as(lua_State *L, int arg, const struct shmx_vi
  * `out` on the top, with the result. */
 struct shmx_array *shmx_array_out_dense(lua_State *L, int arg, const struct shmx_view *shape, int inputs);
 void shmx_array_deliver(lua_State *L, int top);
+
+/* Puts a vector of all the elements, in index order, at stack index 1 in place of the array there (array_order.c). */
+void shmx_array_flatten(lua_State *L);
+
+/* Sorts; raises an error if that cannot be done (array_order.c). */
+void shmx_array_sort(lua_State *L, const struct shmx_sort *sort);
 
 /* Pushes a shape as people write it: {2, 3}. */
 const char *shmx_array_push_shape(lua_State *L, const struct shmx_view *view);

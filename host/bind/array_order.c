@@ -9,7 +9,6 @@
 
 #include "array/elementwise.h"
 #include "array/scan.h"
-#include "array/sort.h"
 #include "bind/array_options.h"
 
 enum { AXIS = 2, OPTIONS = 3 };
@@ -26,6 +25,14 @@ static int read_axis(lua_State *L, const char *const *names) {
   return lua_isnil(L, AXIS) ? -1 : shmx_array_check_axis(L, AXIS, AXIS, ndim);
 }
 
+void shmx_array_sort(lua_State *L, const struct shmx_sort *sort) {
+  switch (shmx_sort_run(sort)) {
+  case 0: return;
+  case -EFBIG: luaL_error(L, "more than 2^32 - 1 elements along one axis cannot be sorted"); break;
+  default: luaL_error(L, "not enough memory to sort %I elements", (LUAI_UACINT)sort->in->shape[sort->axis]);
+  }
+}
+
 static int sort(lua_State *L, bool positions) {
   static const char *const names[] = {"axis", "descending", "out", NULL};
   int axis = read_axis(L, names);
@@ -35,22 +42,18 @@ static int sort(lua_State *L, bool positions) {
   shmx_view_init(&dense, result, in.ndim, in.shape);
   struct shmx_array *out = shmx_array_out_as(L, OPTIONS, &dense, 1, SHMX_OUT_EXACT | SHMX_OUT_IN_PLACE);
   in = shmx_array_check(L, 1)->view;
-  struct shmx_sort work = {&in, &out->view, axis < 0 ? in.ndim - 1 : axis, descending, positions};
-  switch (shmx_sort_run(&work)) {
-  case 0: return 1;
-  case -EFBIG: return luaL_error(L, "more than 2^32 - 1 elements along one axis cannot be sorted");
-  default: return luaL_error(L, "not enough memory to sort %I elements", (LUAI_UACINT)in.shape[work.axis]);
-  }
+  shmx_array_sort(L, &(struct shmx_sort){&in, &out->view, axis < 0 ? in.ndim - 1 : axis, descending, positions});
+  return 1;
 }
 
 static int array_sort(lua_State *L) { return sort(L, false); }
 
 static int array_argsort(lua_State *L) { return sort(L, true); }
 
-/* Puts a vector of all the elements, in index order, at stack index 1. */
-static void flatten(lua_State *L) {
+void shmx_array_flatten(lua_State *L) {
   struct shmx_view dense, view = shmx_array_check(L, 1)->view;
   int64_t count = shmx_view_count(&view);
+  int top = lua_gettop(L);
   if (view.ndim == 1) return;
   struct shmx_array *flat = shmx_array_share(L, 1);
   if (shmx_view_reshape(&flat->view, 1, &count) != 0) {
@@ -60,12 +63,13 @@ static void flatten(lua_State *L) {
     shmx_view_reshape(&flat->view, 1, &count);
   }
   lua_replace(L, 1);
+  lua_settop(L, top);
 }
 
 static int scan(lua_State *L, enum shmx_scan scan) {
   static const char *const names[] = {"axis", "out", NULL};
   int axis = read_axis(L, names);
-  if (axis < 0) flatten(L);
+  if (axis < 0) shmx_array_flatten(L);
   struct shmx_view in = shmx_array_check(L, 1)->view, dense;
   if (shmx_view_init(&dense, shmx_scan_dtype(in.dtype), in.ndim, in.shape) != 0) {
     return luaL_error(L, "that many elements of 8 bytes are more than there can be");

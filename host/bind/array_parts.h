@@ -103,6 +103,8 @@ extern const luaL_Reg shmx_array_file_methods[];         /* array_file.c: save *
 extern const luaL_Reg shmx_array_named_constructors[];   /* array_named.c: attach */
 extern const luaL_Reg shmx_array_named_methods[];        /* array_named.c: path */
 extern const luaL_Reg shmx_array_freeze_methods[];       /* array_freeze.c: freeze */
+extern const luaL_Reg shmx_array_bins_methods[];         /* array_bins.c: bincount, histogram */
+extern const luaL_Reg shmx_array_unique_methods[];       /* array_unique.c: searchsorted, unique */
 
 /* Metamethods; __index and __newindex have the table of methods as their first upvalue instead of a name. */
 int shmx_array_index(lua_State *L);

@@ -34,6 +34,10 @@ core.on_failure(failure.new)
 ---@field [shmx.Along] fun(self: shmx.Array, axis?: integer|shmx.Axis, options?: shmx.Axis): shmx.Array
 ---@field take fun(self: shmx.Array, which: shmx.Array, axis?: integer|shmx.Axis, options?: shmx.Axis): shmx.Array
 ---@field put fun(self: shmx.Array, which: shmx.Array, values: shmx.Operand): shmx.Array  positions or a mask
+---@field unique fun(self: shmx.Array, options?: shmx.Unique): shmx.Array, ...     the distinct elements
+---@field searchsorted fun(self: shmx.Array, values: shmx.Operand, options?: shmx.Side): shmx.Operand
+---@field bincount fun(self: shmx.Array, options?: shmx.Bins): shmx.Array
+---@field histogram fun(self: shmx.Array, bins?: shmx.Edges, options?: shmx.Histogram): shmx.Array, shmx.Array
 ---@field matmul fun(self: shmx.Array, other: shmx.Array, options?: shmx.Out): shmx.Operand
 ---@field dot fun(self: shmx.Array, other: shmx.Array, options?: shmx.Out): shmx.Operand
 ---@field split fun(self: shmx.Array, parts: integer|integer[], axis?: integer): shmx.Array[]  views
@@ -71,6 +75,26 @@ core.on_failure(failure.new)
 
 ---@class shmx.Sort: shmx.Axis
 ---@field descending boolean?
+
+---@class shmx.Unique
+---@field index boolean?    give the position of the first of each
+---@field inverse boolean?  give for each element the position of its equal
+---@field counts boolean?   give how many there are of each
+
+---@class shmx.Side: shmx.Out
+---@field side "left"|"right"|nil  before equal elements or behind them
+
+---@class shmx.Bins
+---@field weights shmx.Array?  to be summed instead of counting
+---@field minlength integer?   so many bins at least
+
+---@alias shmx.Edges integer|number[]|shmx.Array  how many bins, or where they begin and end
+
+---@class shmx.Histogram
+---@field bins shmx.Edges?
+---@field range number[]?      {low, high}; from the smallest to the largest element otherwise
+---@field weights shmx.Array?  to be summed instead of counting
+---@field density boolean?     so that the integral is 1
 
 ---@class shmx.Reduce: shmx.Out
 ---@field axis integer?      which goes; all of them if there is none

@@ -143,6 +143,13 @@ static const char *const scripts[] = {
     "local a, p = shmx.array('i8', {3, 4}), shmx.from{1, 2} return a:take(p), a:take(p, -1), a:take(a:ge(0)), "
     "a:transpose():take(p, {out = shmx.array('f32', 2)}), a:nonzero()",
     "local a = shmx.range('i64', 1, 9) a:put(a, a:view{9, 1, -1}) a:put(a:gt(5), 1) return a:take(shmx.from{10})",
+    "local a = shmx.range('i8', 6, 1, -1):reshape(2, 3) return a:unique(), a:unique{index = true, inverse = true, "
+    "counts "
+    "= true}, a[2]:searchsorted(a), a[2]:searchsorted(1.5), a[1]:searchsorted(a[2], {side = 'right', out = a[2]})",
+    "local a = shmx.range('i8', 6, 1, -1):transpose() return a:bincount{weights = a}, a:histogram(), a:histogram({1, "
+    "2.5},"
+    " {weights = a, density = true}), a:histogram(a:sort())",
+    "return shmx.array('f32', {3, 4}):histogram(5, {range = {2, 1}})",
     "local a = shmx.range('i16', 1, 9) return a + 1, -a, a:add(a:view({9, 1, -1}), {out = a}), a / a",
     "local a, b = shmx.range('f64', 1, 700), shmx.array('f32', {3, 1}) return a:lt(b), shmx.elementwise.where(true, a, "
     "b)",
@@ -272,7 +279,11 @@ static void test_finalizers_that_close_what_is_read(void) {
       "  function() return a:cumsum() end, function() return a:take(a, {out = a}) end,\n"
       "  function() return a:matmul(a, {out = a}) end, function() return shmx.concat{a, a} end,\n"
       "  function() return a:split(3) end, function() return a:tile(2) end,\n"
-      "  function() return a:put(a:eq(0), 1) end, function() return a:nonzero() end}\n"
+      "  function() return a:put(a:eq(0), 1) end, function() return a:nonzero() end,\n"
+      "  function() return a:unique{index = true, inverse = true, counts = true} end, function() return a:unique() "
+      "end,\n"
+      "  function() return a:reshape(400):searchsorted(a) end, function() return a:bincount{weights = a} end,\n"
+      "  function() return a:histogram(5, {weights = a}) end, function() return a:histogram(a:reshape(400)) end}\n"
       "local closed = 0\n"
       "for round = 1, 300 do\n"
       "  for _, read in ipairs(reads) do\n"
