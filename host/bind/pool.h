@@ -16,6 +16,9 @@ const char *shmx_task_state_on_board(lua_State *L, int index);
 /* Which attempt it is that runs, or is to run next; 0 when its pool is gone. */
 uint32_t shmx_task_attempt_on_board(lua_State *L, int index);
 
+/* The number of the worker that has it; 0: none. */
+uint32_t shmx_task_worker_on_board(lua_State *L, int index);
+
 /* Registers the type, adds its functions to the module on the top and methods to tasks (which must be open). */
 void shmx_pool_open_type(lua_State *L);
 

@@ -178,21 +178,31 @@ static int task_wait(lua_State *L) {
   return 1;
 }
 
-const char *shmx_task_state_on_board(lua_State *L, int index) {
-  struct shmx_task *task = lua_touserdata(L, index);
+/* The pool of a task that has been submitted; NULL: it is gone. */
+static struct shmx_pool *core_of(lua_State *L, int index) {
   lua_getiuservalue(L, index, SHMX_TASK_POOL);
   struct lua_pool *pool = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  if (!pool || !pool->core) return "cancelled";
-  return shmx_pool_is_claimed(pool->core, task->ticket) ? "running" : "queued";
+  return pool ? pool->core : NULL;
+}
+
+const char *shmx_task_state_on_board(lua_State *L, int index) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  struct shmx_pool *core = core_of(L, index);
+  if (!core) return "cancelled";
+  return shmx_pool_is_claimed(core, task->ticket) ? "running" : "queued";
 }
 
 uint32_t shmx_task_attempt_on_board(lua_State *L, int index) {
   struct shmx_task *task = lua_touserdata(L, index);
-  lua_getiuservalue(L, index, SHMX_TASK_POOL);
-  struct lua_pool *pool = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return pool && pool->core ? shmx_pool_attempt(pool->core, task->ticket) : 0;
+  struct shmx_pool *core = core_of(L, index);
+  return core ? shmx_pool_attempt(core, task->ticket) : 0;
+}
+
+uint32_t shmx_task_worker_on_board(lua_State *L, int index) {
+  struct shmx_task *task = lua_touserdata(L, index);
+  struct shmx_pool *core = core_of(L, index);
+  return core ? shmx_pool_worker_of(core, task->ticket) : 0;
 }
 
 /* task:done() -> boolean; takes in what has ended, without waiting */

@@ -13,6 +13,7 @@
 #include "bind/module.h"
 #include "bind/output.h"
 #include "bind/runner_parts.h"
+#include "bind/running.h"
 #include "bind/stop.h"
 
 static struct shmx_delivery delivery(void) {
@@ -84,6 +85,8 @@ static int open_libraries(lua_State *L) {
   shmx_open_preload(L);
   /* arrays come as arguments, whether the task requires shmx or not */
   luaL_requiref(L, "shmx.core", luaopen_shmx_core, 0);
+  lua_pop(L, 1);
+  shmx_running_open(L);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0); /* as lua does */
   return 0;

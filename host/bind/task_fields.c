@@ -57,6 +57,14 @@ static lua_Integer attempt_of(lua_State *L, const struct shmx_task *task) {
   return task->status == SHMX_TASK_QUEUED ? shmx_task_attempt_on_board(L, 1) : task->attempt;
 }
 
+/* Without one that has or had it, nothing. */
+static int push_worker(lua_State *L, const struct shmx_task *task) {
+  uint32_t worker = task->status == SHMX_TASK_QUEUED ? shmx_task_worker_on_board(L, 1) : task->worker;
+  if (worker == 0) return 0;
+  lua_pushinteger(L, worker);
+  return 1;
+}
+
 static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
   bool ended = shmx_task_has_ended(task);
   if (strcmp(key, "result") == 0) return push_result(L, task);
@@ -68,7 +76,7 @@ static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
   else if (strcmp(key, "output") == 0) shmx_output_push_taken(L, 1);
   else if (strcmp(key, "handovers") == 0) return push_handovers(L);
   else if (strcmp(key, "attempt") == 0) lua_pushinteger(L, attempt_of(L, task));
-  else if (strcmp(key, "worker") == 0 && task->worker > 0) lua_pushinteger(L, task->worker);
+  else if (strcmp(key, "worker") == 0) return push_worker(L, task);
   else if (strcmp(key, "seconds") == 0 && ended && task->nanoseconds > 0)
     lua_pushnumber(L, (double)task->nanoseconds * 1e-9);
   else if (strcmp(key, "error") == 0 && task->status > SHMX_TASK_DONE) {

@@ -20,6 +20,14 @@ void shmx_pool_view(const struct shmx_pool *pool, struct shmx_pool_view *view,
   }
 }
 
+uint32_t shmx_pool_worker_of(const struct shmx_pool *pool, uint32_t ticket) {
+  const struct shmx_pool_map *map = shmx_pool_map_of(pool);
+  uint64_t word = atomic_load_explicit(&map->slots[ticket].state, memory_order_acquire);
+  uint32_t lane = shmx_word_lane(word);
+  bool has = shmx_word_state(word) == SHMX_CLAIMED && lane < map->layout.lanes;
+  return has ? atomic_load(&map->lanes[lane].number) : 0;
+}
+
 void shmx_pool_handovers(const struct shmx_pool *pool, struct shmx_histogram *times) {
   const struct shmx_pool_map *map = shmx_pool_map_of(pool);
   for (uint32_t i = 0; i < shmx_pool_map_lanes(map); i++) shmx_histogram_merge(times, &map->lanes[i].handovers);

@@ -17,6 +17,9 @@ struct shmx_pool_view {
 void shmx_pool_view(const struct shmx_pool *pool, struct shmx_pool_view *view,
                     void (*visit)(void *context, uint32_t ticket, uint32_t worker), void *context);
 
+/* The number of the worker that has the task; 0: none. */
+uint32_t shmx_pool_worker_of(const struct shmx_pool *pool, uint32_t ticket);
+
 /* Adds the times of the handovers that the pool's workers have completed. */
 void shmx_pool_handovers(const struct shmx_pool *pool, struct shmx_histogram *times);
 

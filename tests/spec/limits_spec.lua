@@ -77,6 +77,61 @@ describe("timeout", function()
     end)
   end)
 
+  it("of a task in coroutines ends them, one after the other, and leaves the worker alive", function()
+    local function spin_in(log, name)
+      local _ <close> = setmetatable({}, { __close = function() log:write(name, " is closed\n") end })
+      while true do end
+    end
+    local function begin(path, f)
+      local log <close> = io.open(path, "w")
+      local _ <close> = setmetatable({}, { __close = function() log:write "the task is closed\n" end })
+      f(spin_in, log)
+      log:write "the task went on\n"
+    end
+    local inner, outer = "inner is closed\n", "outer is closed\n"
+    local ways = { -- as Lua has it, only a function of coroutine.wrap closes variables after an error
+      { "wrapped", inner, function(spin_there, log) coroutine.wrap(spin_there)(log, "inner") end },
+      { "resumed", "", function(spin_there, log)
+        assert(not coroutine.resume(coroutine.create(spin_there), log, "inner"))
+        while true do end
+      end },
+      { "one in the other", outer, function(spin_there, log)
+        coroutine.wrap(function()
+          local _ <close> = setmetatable({}, { __close = function() log:write "outer is closed\n" end })
+          coroutine.resume(coroutine.create(spin_there), log, "inner")
+          while true do end
+        end)()
+      end },
+      { "two of wrap", inner .. outer, function(spin_there, log)
+        coroutine.wrap(function()
+          local _ <close> = setmetatable({}, { __close = function() log:write "outer is closed\n" end })
+          coroutine.wrap(spin_there)(log, "inner")
+        end)()
+      end },
+      { "yielding again and again", "", function()
+        for _ in coroutine.wrap(function() while true do coroutine.yield(1) end end) do end
+      end },
+      { "after an error in another", inner, function(spin_there, log)
+        pcall(coroutine.wrap(function() error "no" end))
+        coroutine.wrap(spin_there)(log, "inner")
+      end },
+      { "beside one that has died", "", function()
+        pcall(coroutine.wrap(function() error "no" end))
+        while true do end
+      end },
+    }
+    with_pool({ workers = 1 }, function(pool)
+      local pid = pool:submit(shmx.pid):get()
+      for _, way in ipairs(ways) do
+        local path = temporary()
+        local task = pool:with { timeout = 0.2 }:submit(begin, path, way[3])
+        assert.is_true(task:wait(5))
+        assert.are.same({ way[1], "timeout", pid }, { way[1], task.status, pool:submit(shmx.pid):get() })
+        assert.are.same({ way[1], way[2] .. "the task is closed\n" }, { way[1], contents(path) })
+      end
+    end)
+  end)
+
   it("counts from the claim, and not in the queue", function()
     with_pool({ workers = 1, timeout = 0.25 }, function(pool)
       local tasks = {}
@@ -212,6 +267,7 @@ describe("cancelling", function()
     with_pool({ workers = 1, grace = 0.2 }, function(pool)
       local task = pool:submit(spin)
       wait_until_running(task)
+      assert.are.same({ 1, 1 }, { task.worker, pool.workers[task.worker].task.worker })
       assert.is_true(task:cancel())
       assert.are.equal("cancelled", task.status)
       assert.matches("it was cancelled while it ran", raised(task.get, task))
