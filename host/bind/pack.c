@@ -441,6 +441,11 @@ static void pack_function(struct packer *p, int index, const struct shmx_path *p
   p->depth--;
 }
 
+static void put_integer(struct packer *p, lua_Integer n) {
+  char *at = room(p, SHMX_SCALAR_MAX);
+  p->packet->size += (size_t)(shmx_scalar_put_integer(at, n) - at);
+}
+
 static bool put_scalar(struct packer *p, int index) {
   char *at = room(p, SHMX_SCALAR_MAX + SHMX_SCALAR_STRING);
   char *after = shmx_scalar_put(p->L, index, at, at + SHMX_SCALAR_MAX + SHMX_SCALAR_STRING);
@@ -469,8 +474,8 @@ void shmx_codec_pack(lua_State *L, struct shmx_packet *packet, int first, int co
   mpack_tokbuf_init(&p.tokbuf);
   lua_pushnil(L);
   p.anchor = lua_gettop(L);
-  put(&p, mpack_pack_uint(0));
-  put(&p, mpack_pack_uint((unsigned)count));
+  put_integer(&p, 0); /* the flags */
+  put_integer(&p, count);
   for (int i = 1; i <= count; i++) {
     bool function = i == names->function;
     bool counted = !names->function || i < names->function;

@@ -28,7 +28,8 @@ static int place_of(const void *function) {
   return (int)((uint64_t)(uintptr_t)function * 0x9E3779B97F4A7C15u >> 61);
 }
 
-const struct shmx_plain *shmx_plain_find(lua_State *L, const struct shmx_plains *plains) {
+/* What is known of the function. The pool's table is pushed if that is something. */
+static const struct shmx_plain *look_up(lua_State *L, const struct shmx_plains *plains) {
   const void *function = lua_topointer(L, FUNCTION);
   int place = place_of(function);
   const struct shmx_plain *plain = &plains->plain[place];
@@ -36,14 +37,22 @@ const struct shmx_plain *shmx_plain_find(lua_State *L, const struct shmx_plains 
   lua_getiuservalue(L, POOL, plains->value);
   lua_rawgeti(L, -1, place + 1);
   bool same = lua_rawequal(L, -1, FUNCTION);
-  lua_pop(L, 2);
+  lua_pop(L, same ? 1 : 2);
   return same ? plain : NULL;
 }
 
-void shmx_plain_push_name(lua_State *L, const struct shmx_plains *plains, const struct shmx_plain *plain) {
-  lua_getiuservalue(L, POOL, plains->value);
+const struct shmx_plain *shmx_plain_find(lua_State *L, const struct shmx_plains *plains) {
+  const struct shmx_plain *plain = look_up(L, plains);
+  if (plain) lua_pop(L, 1);
+  return plain;
+}
+
+const struct shmx_plain *shmx_plain_find_named(lua_State *L, const struct shmx_plains *plains) {
+  const struct shmx_plain *plain = look_up(L, plains);
+  if (!plain) return NULL;
   lua_rawgeti(L, -1, -1 - (plain - plains->plain));
-  lua_remove(L, -2);
+  lua_replace(L, -2);
+  return plain;
 }
 
 /* Notes what the upvalue on the top is. False when that is nothing plain. */

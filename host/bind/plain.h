@@ -43,8 +43,8 @@ void shmx_plains_init(lua_State *L, struct shmx_plains *plains, int value);
 /* The function at index 2 if the pool at index 1, whose `plains` these are, knows it; else NULL. */
 const struct shmx_plain *shmx_plain_find(lua_State *L, const struct shmx_plains *plains);
 
-/* Pushes the function's name. */
-void shmx_plain_push_name(lua_State *L, const struct shmx_plains *plains, const struct shmx_plain *plain);
+/* The same, and pushes the function's name if the pool knows it. */
+const struct shmx_plain *shmx_plain_find_named(lua_State *L, const struct shmx_plains *plains);
 
 /* The function at index 2, whose name is on the top, has been submitted to the pool at index 1: remembers it, if that is
  * the second time in succession and it is plain. */

@@ -33,17 +33,20 @@ static struct lua_pool *check_any(lua_State *L, int index) {
   return pool;
 }
 
-struct lua_pool *shmx_luapool_check(lua_State *L, int index) {
-  struct lua_pool *pool = check_any(L, index);
+static struct lua_pool *check_open(lua_State *L, struct lua_pool *pool) {
   shmx_check_process(L);
   if (!pool->core) shmx_error(L, "the pool is closed");
   return pool;
 }
 
+struct lua_pool *shmx_luapool_check(lua_State *L, int index) {
+  return check_open(L, check_any(L, index));
+}
+
 struct lua_pool *shmx_luapool_check_self(lua_State *L, const char *name) {
-  if (!shmx_luapool_test(L, 1))
-    shmx_error(L, "calling '%s' without a pool: write pool:%s(...), with a colon", name, name);
-  return shmx_luapool_check(L, 1);
+  struct lua_pool *pool = shmx_luapool_test(L, 1);
+  if (!pool) shmx_error(L, "calling '%s' without a pool: write pool:%s(...), with a colon", name, name);
+  return check_open(L, pool);
 }
 
 /* pool:check(name): raises an error unless it is a pool and open, for the method of this name */

@@ -224,9 +224,8 @@ static void defer(lua_State *L, struct shmx_task *task, struct shmx_limits limit
 
 /* Submits the function with its arguments; its name is on the top if it has one of its own. */
 static int submit_function(lua_State *L, struct lua_pool *pool, int count, struct shmx_limits limits, bool named) {
-  const struct shmx_plain *plain = shmx_plain_find(L, &pool->plains);
-  if (!named && plain) shmx_plain_push_name(L, &pool->plains, plain);
-  else if (!named) shmx_task_push_name(L, FUNCTION);
+  const struct shmx_plain *plain = named ? shmx_plain_find(L, &pool->plains) : shmx_plain_find_named(L, &pool->plains);
+  if (!named && !plain) shmx_task_push_name(L, FUNCTION);
   struct shmx_task *task = shmx_task_push(L);
   task->named = named;
   if (shmx_chain_has_input(L, FUNCTION + 1, count - 1)) {

@@ -67,8 +67,7 @@ void shmx_luapool_fail(lua_State *L, int index, enum shmx_task_status status, in
   if (status != SHMX_TASK_CANCELLED) shmx_task_guard(L, index);
 }
 
-static void keep_results(lua_State *L, int index, int count) {
-  struct shmx_task *task = lua_touserdata(L, index);
+static void keep_results(lua_State *L, int index, struct shmx_task *task, int count) {
   task->results = count;
   if (count == 0) {
     lua_pushnil(L);
@@ -109,14 +108,14 @@ static void note_maker(const struct shmx_task *task, const struct shmx_incoming 
     if (message->segments[i] && !message->segments[i]->own) message->segments[i]->task = (uint32_t)task->id;
 }
 
-static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
+static void take_done(lua_State *L, int index, struct shmx_task *task, struct shmx_outcome *outcome) {
   if (outcome->error < 0) {
     shmx_incoming_close(&outcome->message);
     lua_pushfstring(L, "its result cannot be had: %s", shmx_luapool_explain(outcome->error));
     shmx_luapool_fail(L, index, SHMX_TASK_FAILED, 1);
     return;
   }
-  note_maker(lua_touserdata(L, index), &outcome->message);
+  note_maker(task, &outcome->message);
   int status = LUA_OK, count = decode_scalars(L, &outcome->message);
   if (count < 0) count = decode_all(L, &outcome->message, &status);
   shmx_incoming_close(&outcome->message);
@@ -125,7 +124,7 @@ static void take_done(lua_State *L, int index, struct shmx_outcome *outcome) {
   if (status != LUA_OK) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
   else if (outcome->status == SHMX_RESULT_REFUSED) shmx_luapool_fail(L, index, SHMX_TASK_REFUSED, count);
   else if (outcome->status != SHMX_RESULT_VALUES) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
-  else keep_results(L, index, count);
+  else keep_results(L, index, task, count);
 }
 
 static void take_crashed(lua_State *L, int index, int status, const char *where) {
@@ -170,7 +169,7 @@ static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shm
   task->attempt = (uint8_t)outcome->attempt;
   task->nanoseconds = outcome->nanoseconds;
   switch (outcome->end) {
-  case SHMX_END_DONE: take_done(L, index, outcome); break;
+  case SHMX_END_DONE: take_done(L, index, task, outcome); break;
   case SHMX_END_CRASHED:
     shmx_output_take_kept(L, index, outcome);
     take_crashed(L, index, outcome->status, outcome->where);

@@ -19,6 +19,9 @@ enum { SHOWN = 40 }; /* longest text of an argument that is kept as it is */
 
 static const char task_tag;
 
+/* Where the registry has the metatable too: a number is found sooner than a name. */
+#define METATABLE ((lua_Integer)(intptr_t)&task_tag)
+
 struct shmx_task *shmx_task_test(lua_State *L, int index) {
   struct shmx_task *task = lua_touserdata(L, index);
   return task && lua_rawlen(L, index) == sizeof *task && task->tag == &task_tag ? task : NULL;
@@ -39,7 +42,8 @@ lua_Integer shmx_task_last(void) { return last_id; }
 struct shmx_task *shmx_task_push(lua_State *L) {
   struct shmx_task *task = lua_newuserdatauv(L, sizeof *task, SHMX_TASK_VALUES);
   *task = (struct shmx_task){.tag = &task_tag, .id = ++last_id, .status = SHMX_TASK_NEW};
-  luaL_setmetatable(L, SHMX_TASK_TYPE);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, METATABLE);
+  lua_setmetatable(L, -2);
   lua_insert(L, -2);
   lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   return task;
@@ -190,6 +194,8 @@ static const luaL_Reg metamethods[] = {{"__tostring", shmx_task_tostring}, {NULL
 void shmx_task_open(lua_State *L) {
   shmx_task_open_names(L);
   luaL_newmetatable(L, SHMX_TASK_TYPE);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, LUA_REGISTRYINDEX, METATABLE);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
   lua_pushvalue(L, -1);

@@ -87,9 +87,9 @@ static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
 }
 
 int shmx_task_index(lua_State *L) {
-  struct shmx_task *task = shmx_task_check(L, 1);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  struct shmx_task *task = shmx_task_check(L, 1);
   return lua_type(L, 2) == LUA_TSTRING ? push_field(L, task, lua_tostring(L, 2)) : 0;
 }
 

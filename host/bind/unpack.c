@@ -42,20 +42,34 @@ static _Noreturn void bad(struct unpacker *u, const char *why) {
   __builtin_unreachable();
 }
 
-/* Reads a token. The payload of a str or ext is what `at` then points to, and is there in full. */
-static mpack_token_t next_token(struct unpacker *u) {
-  mpack_token_t token;
-  if (u->left == 0 || mpack_read(&u->tokbuf, &u->at, &u->left, &token) != MPACK_OK) bad(u, "it ends early");
-  u->tokbuf.passthrough = 0;
-  if (token.type >= MPACK_TOKEN_BIN && token.length > u->left) bad(u, "it ends early");
-  return token;
-}
-
 static const char *payload(struct unpacker *u, size_t size) {
   const char *bytes = u->at;
   u->at += size;
   u->left -= size;
   return bytes;
+}
+
+/* Reads one of the tokens that every message of a task has: a small number, the head of a short list, of a function. */
+static bool read_common(struct unpacker *u, mpack_token_t *token) {
+  unsigned tag = (unsigned char)*u->at;
+  size_t size = tag == 0xd6 ? 2 : 1; /* an extension of four bytes has its type behind the tag */
+  if (u->left < size) return false;
+  if (tag < 0x80) *token = mpack_pack_uint(tag);
+  else if (tag >> 4 == 9) *token = mpack_pack_array(tag & 15);
+  else if (size == 2 && u->left >= 6) *token = mpack_pack_ext((unsigned char)u->at[1], 4);
+  else return false;
+  payload(u, size);
+  return true;
+}
+
+/* Reads a token. The payload of a str or ext is what `at` then points to, and is there in full. */
+static mpack_token_t next_token(struct unpacker *u) {
+  mpack_token_t token;
+  if (u->left > 0 && read_common(u, &token)) return token;
+  if (u->left == 0 || mpack_read(&u->tokbuf, &u->at, &u->left, &token) != MPACK_OK) bad(u, "it ends early");
+  u->tokbuf.passthrough = 0;
+  if (token.type >= MPACK_TOKEN_BIN && token.length > u->left) bad(u, "it ends early");
+  return token;
 }
 
 static uint32_t payload_number(struct unpacker *u, const mpack_token_t *token) {

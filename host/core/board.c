@@ -63,9 +63,10 @@ bool shmx_board_has_work(struct shmx_pool_map *map) {
 static bool has_room(struct shmx_pool_map *map, struct queue queue, uint64_t *tail) {
   uint64_t position, entry, word;
   *tail = atomic_load_explicit(&queue.shm->tail, memory_order_relaxed);
-  if (*tail - atomic_load(&queue.shm->head) < capacity_of(map)) return true;
+  if (*tail - queue.shm->seen < capacity_of(map)) return true;
   first_in(map, queue, &position, &entry, &word); /* entries that nobody can claim any more make room */
-  return *tail - atomic_load(&queue.shm->head) < capacity_of(map);
+  queue.shm->seen = atomic_load(&queue.shm->head);
+  return *tail - queue.shm->seen < capacity_of(map);
 }
 
 static void append(struct shmx_pool_map *map, struct queue queue, uint64_t tail, uint64_t entry) {

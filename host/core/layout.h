@@ -125,6 +125,7 @@ struct shmx_limits_shm {
 struct shmx_queue_shm {
   _Alignas(64) _Atomic uint64_t head; /* claimers: entries below are no longer to be claimed */
   _Alignas(64) _Atomic uint64_t tail; /* publisher: entries written */
+  uint64_t seen;                      /* publisher: `head` when it last looked, for claimers write that all the time */
 };
 
 enum shmx_lane_state { SHMX_LANE_EMPTY = 0, SHMX_LANE_STARTING, SHMX_LANE_READY, SHMX_LANE_FAILED, SHMX_LANE_DEAD };

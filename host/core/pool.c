@@ -14,6 +14,7 @@
 #include "core/fault.h"
 #include "core/terminal.h"
 
+enum { AT_A_TIME = 16 }; /* ends that are read */
 enum { SPARE_LANES = 16, LANE_MARK = 1 << 24, LEFT_MARK = 1 << 25 };
 
 struct slot {
@@ -232,6 +233,7 @@ static void push_found(struct shmx_pool *pool, uint32_t what) {
 
 static void find_slot(struct shmx_pool *pool, uint32_t number) {
   pool->slots[number].found = true;
+  __builtin_prefetch(pool->map.slots[number].result);
   push_found(pool, number);
 }
 
@@ -279,6 +281,19 @@ static void begin_lane(struct shmx_pool *pool, uint32_t index, uint32_t peer) {
                  pool->map.layout.slots, sizeof(uint32_t));
 }
 
+/* Another core has written the slots: they are asked for before the first is looked at. */
+static void read_some(struct shmx_pool *pool, uint32_t index, int64_t count) {
+  uint32_t numbers[AT_A_TIME];
+  uint64_t word;
+  for (int64_t i = 0; i < count; i++) {
+    shmx_ring_take(&pool->lanes[index].results, &numbers[i]);
+    if (numbers[i] < pool->map.layout.slots) __builtin_prefetch(&pool->map.slots[numbers[i]]);
+  }
+  for (int64_t i = 0; i < count; i++)
+    if (numbers[i] < pool->map.layout.slots && has_ended(pool, numbers[i], &word) && shmx_word_lane(word) == index)
+      find_slot(pool, numbers[i]);
+}
+
 static bool read_lane(struct shmx_pool *pool, uint32_t index) {
   struct lane *lane = &pool->lanes[index];
   uint32_t peer = atomic_load_explicit(&pool->map.lanes[index].peer, memory_order_acquire);
@@ -287,13 +302,8 @@ static bool read_lane(struct shmx_pool *pool, uint32_t index) {
   if (lane->ended) return false;
   int64_t count = shmx_ring_available(&lane->results);
   if (count <= 0) return false;
-  for (; count > 0; count--) {
-    uint32_t number;
-    uint64_t word;
-    shmx_ring_take(&lane->results, &number);
-    if (number < pool->map.layout.slots && has_ended(pool, number, &word) && shmx_word_lane(word) == index)
-      find_slot(pool, number);
-  }
+  for (; count > AT_A_TIME; count -= AT_A_TIME) read_some(pool, index, AT_A_TIME);
+  read_some(pool, index, count);
   shmx_ring_done(&lane->results);
   return true;
 }
