@@ -9,7 +9,6 @@
  * Making an array may run finalizers, which may close any array, also an operand. So shapes and dtypes are read first,
  * then what is needed is made, and only then the operands' memory is looked at; from there on nothing calls Lua.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "array/broadcast.h"
@@ -137,18 +136,15 @@ static void read_out(lua_State *L, struct call *call) {
   call->out = shmx_array_find_out(L, at, &call->shape, 0);
 }
 
-/* Copies operands that overlap the result. The copies stay on the stack. */
+/* Replaces operands that overlap the result by copies. */
 static void separate(lua_State *L, struct call *call) {
   for (int i = 0; i < call->operands; i++) {
     if (!call->array[i]) continue;
-    struct shmx_view read = call->array[i]->view, dense;
+    struct shmx_view read = shmx_array_check(L, i + 1)->view;
     shmx_broadcast_to(&read, &call->shape);
     if (!shmx_view_conflicts(&call->out->view, &read)) continue;
-    shmx_view_init(&dense, read.dtype, call->array[i]->view.ndim, call->array[i]->view.shape);
-    struct shmx_array *copy = shmx_array_new(L, &dense, 0);
-    if (!call->array[i]->view.data) luaL_error(L, "array is closed");
-    shmx_kernel_copy(&copy->view, &call->array[i]->view);
-    call->array[i] = copy;
+    shmx_array_replace_by_copy(L, i + 1, read.dtype);
+    call->array[i] = shmx_array_test(L, i + 1);
   }
 }
 

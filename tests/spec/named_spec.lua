@@ -3,7 +3,8 @@
 -- Named arrays, shmx.attach and a:path(): memory that other programs find, and which is gone when nobody holds it.
 
 local shmx, lfs = require "shmx", require "lfs"
-local child = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/child.lua")
+local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/")
+local child, fails = dofile(here .. "/child.lua"), dofile(here .. "/fails.lua")
 
 setup(child.open)
 teardown(child.close)
@@ -30,13 +31,6 @@ local function soon(condition)
     os.execute "sleep 0.01"
   end
   return true
-end
-
-local function fails(message, f, ...)
-  local given = table.pack(...)
-  local ok, err = pcall(function() f(table.unpack(given, 1, given.n)) end)
-  assert.is_false(ok)
-  assert.matches("named_spec.lua:%d+: " .. message, err)
 end
 
 local function run(code, given)
