@@ -61,6 +61,14 @@ static int check(lua_State *L) {
   return push_view(L, &a);
 }
 
+/* poke(a): writes a byte of the array without asking whether it may */
+static int poke(lua_State *L) {
+  struct shmx_array_view a;
+  shmx_check_array(L, 1, SHMX_ANY, SHMX_ANY, 0, &a);
+  *(char *)a.data = 1;
+  return 0;
+}
+
 /* new(number of a dtype, sizes...) -> array of zeros */
 static int make(lua_State *L) {
   struct shmx_array_view a;
@@ -137,9 +145,9 @@ static int there_is_no_such_function(void) { return 0; }
 #endif
 
 SHMX_MODULE(probe) {
-  static const luaL_Reg functions[] = {{"squares", squares},   {"view", view},   {"check", check},
-                                       {"new", make},          {"work", work},   {"cancelled", cancelled},
-                                       {"progress", progress}, {"crash", crash}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"squares", squares}, {"view", view},           {"check", check},       {"poke", poke},   {"new", make},
+      {"work", work},       {"cancelled", cancelled}, {"progress", progress}, {"crash", crash}, {NULL, NULL}};
   shmx_open(L);
   luaL_newlib(L, functions);
   set_field(L, "any", there_is_no_such_function());

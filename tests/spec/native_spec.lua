@@ -184,6 +184,19 @@ nil	nil	nil
       failure(head .. "probe.check(shmx.array('u8', 1), 'f16')"))
   end)
 
+  it("is told that an array is frozen, and cannot write a large one even if it does not ask", function()
+    assert.are.equal("1\t1\nfalse\tan array to write to expected, got a frozen one\ncrashed\tSIGSEGV\tfalse\n",
+      output(head .. [[
+      local small, large = shmx.array("u8", 3):freeze(), shmx.array("u8", 6 << 20):freeze()
+      print(probe.view(small).flags, probe.view(large).flags)
+      local ok, message = pcall(probe.check, small, nil, nil, 2)
+      print(ok, message:match("%((.-)%)"))
+      local pool <close> = shmx.pool { workers = 1 }
+      local task = pool:submit(probe.poke, large)
+      task:wait()
+      print(task.status, task.error.signal, large:any())]]))
+  end)
+
   it("cannot make an array that cannot be", function()
     for call, message in pairs {
       ["probe.new(11, 1)"] = "there is no dtype 11",
