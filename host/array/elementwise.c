@@ -115,6 +115,7 @@ int shmx_elementwise_run(const struct shmx_elementwise *call) {
   if (shmx_op_divides(call->op, call->dtype) && has_zero(&call->in[1])) return -EDOM;
   if (run_whole(call)) return 0;
   shmx_loop_begin(&loop, 1 + shmx_op_info(call->op)->operands, views);
+  shmx_loop_lengthen(&loop, 4); /* rows of two or three are more work to begin than to do */
   make_plan(&plan, call, views, &loop);
   do run_row(&plan, loop.data, loop.count);
   while (shmx_loop_next(&loop));

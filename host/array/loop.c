@@ -56,6 +56,23 @@ bool shmx_loop_start(struct shmx_loop *loop, const struct shmx_view *first, cons
   return shmx_loop_begin(loop, second ? 2 : 1, (const struct shmx_view *const[]){first, second});
 }
 
+static void swap(int64_t *a, int64_t *b) {
+  int64_t old = *a;
+  *a = *b;
+  *b = old;
+}
+
+bool shmx_loop_lengthen(struct shmx_loop *loop, int64_t enough) {
+  int longest = -1;
+  for (int d = 0; d < loop->ndim; d++) {
+    if (loop->shape[d] > (longest < 0 ? loop->count : loop->shape[longest])) longest = d;
+  }
+  if (loop->count >= enough || longest < 0) return false;
+  swap(&loop->count, &loop->shape[longest]);
+  for (int v = 0; v < loop->nviews; v++) swap(&loop->stride[v], &loop->outer[v][longest]);
+  return true;
+}
+
 bool shmx_loop_next(struct shmx_loop *loop) {
   for (int d = 0; d < loop->ndim; d++) {
     bool more = ++loop->position[d] < loop->shape[d];

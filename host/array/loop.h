@@ -35,6 +35,10 @@ bool shmx_loop_begin(struct shmx_loop *loop, int nviews, const struct shmx_view 
 /* The same for one or two; `second` may be NULL. */
 bool shmx_loop_start(struct shmx_loop *loop, const struct shmx_view *first, const struct shmx_view *second);
 
+/* Before the first row: makes the longest dimension the row, if rows have fewer than `enough` elements. False when there
+ * is none that is longer. The order is not that of the indices then. */
+bool shmx_loop_lengthen(struct shmx_loop *loop, int64_t enough);
+
 /* Goes to the next row; false after the last one. */
 bool shmx_loop_next(struct shmx_loop *loop);
 

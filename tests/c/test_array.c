@@ -139,6 +139,24 @@ static void test_loop_merges_and_visits_each_element_once(void) {
   CHECK(!shmx_loop_start(&loop, &part, NULL));
 }
 
+static void test_loop_makes_long_rows_of_short_ones(void) {
+  struct shmx_view v = make(SHMX_U8, 3, (int64_t[]){7, 90, 4});
+  struct shmx_loop loop;
+  shmx_view_slice(&v, 2, 0, 3, 1);
+  shmx_view_slice(&v, 1, 0, 89, 1);
+  CHECK(shmx_loop_start(&loop, &v, NULL) && loop.count == 3);
+  CHECK(!shmx_loop_lengthen(&loop, 3) && shmx_loop_lengthen(&loop, 64) && loop.count == 89 && loop.stride[0] == 4);
+  int rows = 0;
+  do {
+    for (int64_t i = 0; i < loop.count; i++) (*(uint8_t *)(loop.data[0] + i * loop.stride[0]))++;
+    rows++;
+  } while (shmx_loop_next(&loop));
+  CHECK(rows == 7 * 3);
+  for (int64_t i = 0; i < 7 * 90 * 4; i++) CHECK(((uint8_t *)v.data)[i] == (i % 4 < 3 && i / 4 % 90 < 89));
+  struct shmx_view one = vector(SHMX_U8, 5);
+  CHECK(shmx_loop_start(&loop, &one, NULL) && !shmx_loop_lengthen(&loop, 64) && loop.count == 5);
+}
+
 static void test_fill(void) {
   struct shmx_view v = vector(SHMX_F64, 10);
   double x = 2.5, *p = v.data;
@@ -223,6 +241,7 @@ int main(int argc, char **argv) {
       {"view_from_elsewhere_must_stay_inside", test_view_from_elsewhere_must_stay_inside},
       {"view_from_elsewhere_must_make_sense", test_view_from_elsewhere_must_make_sense},
       {"loop_merges_and_visits_each_element_once", test_loop_merges_and_visits_each_element_once},
+      {"loop_makes_long_rows_of_short_ones", test_loop_makes_long_rows_of_short_ones},
       {"fill", test_fill},
       {"range", test_range},
       {"copy_converts_between_all_dtypes", test_copy_converts_between_all_dtypes},
