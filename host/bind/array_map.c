@@ -6,6 +6,9 @@
  * the kernels give back (array/program.h), it is called for each element, in index order. Both ways give the same, errors
  * included.
  *
+ * Where rows are short, kernels go along a longer axis. When they give back a block there, all is done again in index
+ * order: so that errors name the element that comes first, and so not when the result lies in an operand.
+ *
  * The function may do anything, also close the arrays. So all that is read and written are shares, which stay on the stack;
  * and whether the result may still be written is asked before each element.
  */
@@ -18,6 +21,9 @@
 #include "bind/array_options.h"
 #include "bind/trace.h"
 
+/* Rows of fewer elements, such as the three colours of a pixel, are no work for kernels: another axis is taken then. */
+enum { SHORT_FOR_MAP = 12, SHORT_FOR_GENERATE = 64 };
+
 /* A call under way. */
 struct mapping {
   int function; /* its stack index */
@@ -25,7 +31,8 @@ struct mapping {
   bool indexed; /* the arguments are indices instead */
   int axis;     /* along which a row of indices lies */
   bool traced;
-  int first; /* stack index of the first element's result, when that is known; or 0 */
+  bool in_order; /* of the indices, as it must be when Lua does a part; otherwise only kernels do it */
+  int first;     /* stack index of the first element's result, when that is known; or 0 */
   struct shmx_view out;
   const struct shmx_array *result; /* whose view `out` is */
   struct shmx_view in[SHMX_PROGRAM_INPUTS];
@@ -81,16 +88,13 @@ static void call_for_block(lua_State *L, struct mapping *m, const struct shmx_bl
   }
 }
 
-/* Whether the rows lie so that elements can be done one after another in index order, as they are when Lua does them. */
-static bool in_order(const struct mapping *m) { return !m->indexed || m->axis == m->out.ndim - 1; }
-
-/* Goes through a row of `count` elements, which begins where the block says. False: Lua has to do it, but not here. */
+/* Goes through a row of `count` elements, which begins where the block says. False: Lua has to do it, but in order. */
 static bool run_row(lua_State *L, struct mapping *m, struct shmx_block *block, int64_t count) {
   while (count > 0) {
     block->count = count < SHMX_PROGRAM_BLOCK ? count : SHMX_PROGRAM_BLOCK;
     shmx_array_check_out(L, m->result);
     if (!m->traced || !shmx_program_run(&m->program, block)) {
-      if (!in_order(m)) return false;
+      if (!m->in_order) return false;
       call_for_block(L, m, block);
     }
     for (int k = 0; k < m->inputs; k++) block->in[k] += block->count * block->in_stride[k];
@@ -101,32 +105,66 @@ static bool run_row(lua_State *L, struct mapping *m, struct shmx_block *block, i
   return true;
 }
 
-static void run_map(lua_State *L, struct mapping *m) {
-  const struct shmx_view *views[SHMX_PROGRAM_INPUTS + 1] = {&m->out};
+/* Computes the positions first .. first + count - 1 of an axis. False: a part was left to Lua. */
+static bool run_map(lua_State *L, struct mapping *m, int axis, int64_t first, int64_t count) {
+  struct shmx_view part[SHMX_PROGRAM_INPUTS + 1] = {m->out};
+  const struct shmx_view *views[SHMX_PROGRAM_INPUTS + 1];
   struct shmx_block block = {.ndim = 1, .out_dtype = m->out.dtype};
   struct shmx_loop loop;
-  for (int k = 0; k < m->inputs; k++) views[k + 1] = &m->in[k], block.in_dtype[k] = m->in[k].dtype;
-  if (!shmx_loop_begin(&loop, m->inputs + 1, views)) return;
+  for (int k = 0; k < m->inputs; k++) part[k + 1] = m->in[k], block.in_dtype[k] = m->in[k].dtype;
+  for (int v = 0; v <= m->inputs; v++) {
+    shmx_view_slice(&part[v], axis, first, count, 1);
+    views[v] = &part[v];
+  }
+  if (!shmx_loop_begin(&loop, m->inputs + 1, views)) return true;
+  if (!m->in_order) shmx_loop_lengthen(&loop, SHORT_FOR_MAP);
   do {
     block.out = loop.data[0], block.out_stride = loop.stride[0];
     for (int k = 0; k < m->inputs; k++) block.in[k] = loop.data[k + 1], block.in_stride[k] = loop.stride[k + 1];
-    run_row(L, m, &block, loop.count);
+    if (!run_row(L, m, &block, loop.count)) return false;
   } while (shmx_loop_next(&loop));
+  return true;
 }
 
-/* Row by row, since the indices matter. False: a row along this axis was left to Lua. */
-static bool run_generate(lua_State *L, struct mapping *m) {
-  struct shmx_block block = {.ndim = m->out.ndim, .out_dtype = m->out.dtype, .out_stride = m->out.strides[m->axis]};
+/* The same for the indices, row by row along an axis. */
+static bool run_generate(lua_State *L, struct mapping *m, int axis, int64_t first, int64_t count) {
+  struct shmx_block block = {.ndim = m->out.ndim, .out_dtype = m->out.dtype, .out_stride = m->out.strides[axis]};
   struct shmx_view begins = m->out;
-  int64_t position[SHMX_MAX_NDIM] = {0}, size = m->out.shape[m->axis];
-  begins.shape[m->axis] = 1;
-  for (int64_t rows = size > 0 ? shmx_view_count(&begins) : 0; rows > 0; rows--) {
+  int64_t position[SHMX_MAX_NDIM] = {0};
+  begins.shape[axis] = 1;
+  position[axis] = first;
+  for (int64_t rows = count > 0 ? shmx_view_count(&begins) : 0; rows > 0; rows--) {
     for (int d = 0; d < begins.ndim; d++) block.index[d] = position[d] + 1;
     block.out = shmx_view_at(&m->out, position);
-    if (!run_row(L, m, &block, size)) return false;
-    for (int d = begins.ndim - 1; d >= 0 && ++position[d] == begins.shape[d]; d--) position[d] = 0;
+    if (!run_row(L, m, &block, count)) return false;
+    for (int d = begins.ndim - 1; d >= 0; d--) {
+      if (d == axis) continue;
+      if (++position[d] < begins.shape[d]) break;
+      position[d] = 0;
+    }
   }
   return true;
+}
+
+typedef bool runner(lua_State *L, struct mapping *m, int axis, int64_t first, int64_t count);
+
+/* Along an axis that is longer than the rows: block by block, so that what lies beside a block is still in the cache when
+ * its turn comes. */
+static bool run_across(lua_State *L, struct mapping *m, runner *run, int axis) {
+  int64_t size = m->out.shape[axis];
+  for (int64_t first = 0; first < size; first += SHMX_PROGRAM_BLOCK) {
+    if (!run(L, m, axis, first, size - first < SHMX_PROGRAM_BLOCK ? size - first : SHMX_PROGRAM_BLOCK)) return false;
+  }
+  return true;
+}
+
+/* The last axis, unless it has fewer positions than that. */
+static int choose_axis(const struct shmx_view *view, int64_t enough) {
+  int longest = view->ndim - 1;
+  for (int d = longest - 1; d >= 0 && view->shape[view->ndim - 1] < enough; d--) {
+    if (view->shape[d] > view->shape[longest]) longest = d;
+  }
+  return longest;
 }
 
 static void check_function(lua_State *L) {
@@ -225,6 +263,14 @@ static void separate(lua_State *L, struct mapping *m) {
   }
 }
 
+/* Then nothing can be done again. */
+static bool in_place(const struct mapping *m) {
+  for (int k = 0; k < m->inputs; k++) {
+    if (shmx_view_overlaps(&m->out, &m->in[k])) return true;
+  }
+  return false;
+}
+
 /* a:map(f, b, ..., {dtype =, out =}): f(x, y, ...) for the elements of the arrays. */
 static int array_map(lua_State *L) {
   static const char *const names[] = {"dtype", "out", NULL};
@@ -250,23 +296,19 @@ static int array_map(lua_State *L) {
   m.result = shmx_array_share(L, result);
   m.out = m.result->view;
   separate(L, &m);
-  run_map(L, &m);
+  int axis = choose_axis(&m.out, SHORT_FOR_MAP);
+  m.in_order = axis == m.out.ndim - 1 || !m.traced || in_place(&m);
+  if (m.in_order || !run_across(L, &m, run_map, axis)) {
+    m.in_order = true;
+    run_map(L, &m, 0, 0, m.out.shape[0]);
+  }
   lua_settop(L, result);
   return 1;
 }
 
-/* Rows that are short, such as the three colours of a pixel, are no work for kernels: they take the longest axis then. */
-static int longest_axis(const struct shmx_view *view) {
-  enum { SHORT = 64 };
-  int longest = view->ndim - 1;
-  for (int d = longest - 1; d >= 0 && view->shape[view->ndim - 1] < SHORT; d--) {
-    if (view->shape[d] > view->shape[longest]) longest = d;
-  }
-  return longest;
-}
-
 static bool trace_along(lua_State *L, struct mapping *m, int axis) {
   m->axis = axis;
+  m->in_order = axis == m->out.ndim - 1;
   m->program.nvalues = 0;
   for (int d = 0; d < m->out.ndim; d++) shmx_program_index(&m->program, d, d != axis);
   return m->traced = shmx_trace(L, m->function, &m->program);
@@ -282,10 +324,10 @@ static int array_generate(lua_State *L) {
   m.inputs = 0, m.indexed = true, m.first = 0, m.function = 2;
   m.result = shmx_array_share(L, 1);
   m.out = m.result->view;
-  int axis = longest_axis(&m.out), last = m.out.ndim - 1;
-  if (axis == last || !trace_along(L, &m, axis) || !run_generate(L, &m)) {
+  int axis = choose_axis(&m.out, SHORT_FOR_GENERATE), last = m.out.ndim - 1;
+  if (axis == last || !trace_along(L, &m, axis) || !run_across(L, &m, run_generate, axis)) {
     trace_along(L, &m, last);
-    run_generate(L, &m);
+    run_generate(L, &m, last, 0, m.out.shape[last]);
   }
   lua_settop(L, 1);
   return 1;

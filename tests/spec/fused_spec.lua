@@ -43,6 +43,28 @@ describe("map", function()
     end)
   end)
 
+  it("gives the same for short rows, where kernels take longer ones", function()
+    local a, b = shmx.range("f64", 1, 6000):reshape(1000, 2, 3), from("f64", 1, 2, 3)
+    local function f(x, y) return x * y - x // y end
+    local called = calls_of(f)
+    local expected = a:map(called, b)
+    assert.is_true(a:map(f, b):equal(expected))
+    assert.is_true(a:transpose():map(f, b:reshape(3, 1, 1)):equal(expected:transpose()))
+    local divisors = from("i64", 1, 2, 3)
+    a, expected = a:astype("i64"), a:astype("i64"):map(called, divisors)
+    assert.is_true(a:map(f, divisors):equal(expected))
+    a:map(f, divisors, { out = a })
+    assert.is_true(a:equal(expected))
+  end)
+
+  it("names the first element that went wrong, however long the rows are", function()
+    local a = shmx.range("i64", 1, 300):reshape(100, 3)
+    for _, position in ipairs { { 50, 1 }, { 20, 3 }, { 40, 2 } } do a:set(position[1], position[2], 1000) end
+    refuses("bad result of the function for element (20, 3) (1000 is not between -128 and 127)", function()
+      return a:map(function(x, y) return x - x % 1000 + y * 0 end, from("i64", 1, 2, 3), { dtype = "i8" })
+    end)
+  end)
+
   it("makes the dtype of what the function gives", function()
     local a, f = from("i16", 1, 2), from("f32", 1, 2)
     for _, test in ipairs { false, true } do
