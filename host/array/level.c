@@ -18,12 +18,21 @@ static int chosen = -1; /* not yet */
 
 const char *shmx_level_name(enum shmx_level level) { return names[level]; }
 
+#if defined(__x86_64__)
+/* As x86_cpu_active, which shifts a bit into the sign of an int; features are numbered through, 32 to a word of a leaf. */
+static bool is_active(unsigned feature) {
+  enum { BITS = 32, WORDS = 4 };
+  const struct cpuid_feature *leaf = __x86_get_cpuid_feature_leaf(feature / (BITS * WORDS));
+  return leaf->active_array[feature / BITS % WORDS] & 1u << feature % BITS;
+}
+#define ACTIVE(name) is_active(x86_cpu_##name)
+#endif
+
 /* What the compiler may use at a level: the names are those of the processor families that CMakeLists.txt gives it. */
 static bool has(enum shmx_level level) {
 #if defined(__x86_64__)
-  bool v3 = CPU_FEATURE_ACTIVE(AVX2) && CPU_FEATURE_ACTIVE(FMA) && CPU_FEATURE_ACTIVE(BMI1) && CPU_FEATURE_ACTIVE(BMI2);
-  bool v4 = v3 && CPU_FEATURE_ACTIVE(AVX512F) && CPU_FEATURE_ACTIVE(AVX512BW) && CPU_FEATURE_ACTIVE(AVX512CD) &&
-            CPU_FEATURE_ACTIVE(AVX512DQ) && CPU_FEATURE_ACTIVE(AVX512VL);
+  bool v3 = ACTIVE(AVX2) && ACTIVE(FMA) && ACTIVE(BMI1) && ACTIVE(BMI2);
+  bool v4 = v3 && ACTIVE(AVX512F) && ACTIVE(AVX512BW) && ACTIVE(AVX512CD) && ACTIVE(AVX512DQ) && ACTIVE(AVX512VL);
   return level == SHMX_LEVEL_avx512 ? v4 : level == SHMX_LEVEL_avx2 ? v3 : true;
 #else
   return level == SHMX_LEVEL_baseline;
