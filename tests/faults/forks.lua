@@ -69,8 +69,11 @@ do
       local code = process.wait(pid)
       return mine, code
     end
-    local ok, message = pcall(shmx.range, "i64", 1, 10)
-    process.leave(not ok and message:find(words, 1, true) and 0 or 1)
+    for _, call in ipairs { { shmx.range, "i64", 1, 10 }, { shmx.cancelled }, { shmx.progress, 1, 2 } } do
+      local ok, message = pcall(table.unpack(call))
+      if ok or not message:find(words, 1, true) then process.leave(1) end
+    end
+    process.leave(0)
   end
   for _ = 1, 5 do
     local mine, code = pool:submit(fork_in_task, WORDS):get(5)
