@@ -145,10 +145,15 @@ static void forget_own(struct shmx_segment *segment) {
   free(segment);
 }
 
+/* A foreign chunk stays mapped for the next segment in it. There is none in a sealed one, whose pages are there as long as
+ * somebody has it mapped. Only workers keep it a little, who may get the same segment with their next task; main may be
+ * away for long before it reads that the chunk is gone. */
 static void forget_foreign(struct shmx_segment *segment) {
+  struct shmx_memory *memory = segment->memory;
   struct shmx_chunk *chunk = segment->chunk;
-  chunk->segments--;
-  if (chunk->retired && chunk->segments == 0) shmx_chunk_destroy(chunk);
+  bool last = --chunk->segments == 0;
+  if (last && chunk->retired) shmx_chunk_destroy(chunk);
+  else if (last && chunk->sealed && memory->peer == SHMX_PEER_MAIN) shmx_warehouse_drop(memory, chunk->id);
   free(segment);
 }
 

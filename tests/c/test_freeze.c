@@ -139,6 +139,32 @@ static void its_only_holder_freezes_it_wherever_it_was_made(void) {
   finish();
 }
 
+static int mapped_to_read(void) {
+  char line[512];
+  int count = 0;
+  FILE *file = fopen("/proc/self/maps", "r");
+  while (fgets(line, sizeof line, file)) count += strstr(line, "memfd:shmx") && strstr(line, " r--s ");
+  fclose(file);
+  return count;
+}
+
+/* Its pages are there as long as somebody has it mapped; and main may get it again. */
+static void main_keeps_no_mapping_that_it_does_not_use(void) {
+  uint32_t frozen;
+  kit_open();
+  struct shmx_segment *segment = make(kit_memory(KIT_WORKER), LARGE);
+  CHECK(shmx_memory_freeze(kit_memory(KIT_WORKER), segment) == 0);
+  for (int i = 0; i < 3; i++) {
+    struct shmx_segment *received = receive(KIT_WORKER, segment, &frozen);
+    CHECK(mapped_to_read() == 2 && received->read_only);
+    shmx_segment_release(received);
+    CHECK(mapped_to_read() == 1);
+  }
+  shmx_segment_release(segment);
+  finish();
+  CHECK(mapped_to_read() == 0);
+}
+
 static void who_does_not_hold_it_alone_cannot(void) {
   uint32_t frozen;
   kit_open();
@@ -223,6 +249,7 @@ static const struct test tests[] = {
      a_large_one_cannot_be_written_nor_its_memory_be_used_again},
     {"messages_say_it", messages_say_it},
     {"its_only_holder_freezes_it_wherever_it_was_made", its_only_holder_freezes_it_wherever_it_was_made},
+    {"main_keeps_no_mapping_that_it_does_not_use", main_keeps_no_mapping_that_it_does_not_use},
     {"who_does_not_hold_it_alone_cannot", who_does_not_hold_it_alone_cannot},
     {"an_old_mapping_is_protected_too", an_old_mapping_is_protected_too},
     {"a_lie_changes_nothing_that_is_held", a_lie_changes_nothing_that_is_held},
