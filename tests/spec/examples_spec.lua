@@ -58,6 +58,20 @@ local function blurred(pixels, width, height)
 end
 
 describe("the examples", function()
+  it("are all named in the README and tested here", function()
+    local function source(path)
+      local file <close> = assert(io.open(path))
+      return file:read "a"
+    end
+    local readme, here = source(root .. "/README.md"), source(debug.getinfo(1, "S").source:sub(2))
+    for name in require("lfs").dir(examples) do
+      if name:find "%.lua$" then
+        assert.is_truthy(readme:find("`" .. name .. "`", 1, true), name)
+        assert.is_truthy(here:find('run("' .. name .. '"', 1, true), name)
+      end
+    end
+  end)
+
   it("handover: 11,111,111 elements arrive and none is copied", function()
     local output, code = run("handover.lua")
     assert.equal(0, code, output)
