@@ -43,15 +43,19 @@ local function all_refuse(a)
   return a.frozen and a:sum() == sum and "right" or "it has changed"
 end
 
--- How this process has mapped the chunk of an array, or all chunks: "r--s" or "rw-s".
-local function protection_of(array)
-  local inode, found = array and require("lfs").attributes((array:path()), "ino"), {}
-  for line in io.lines "/proc/self/maps" do
+local function inode_of(array) return require("lfs").attributes((array:path()), "ino") end
+
+-- How a process (or this one) has mapped the chunk of that inode, or all chunks: "r--s" or "rw-s".
+local function mapped(inode, pid)
+  local found = {}
+  for line in io.lines(("/proc/%s/maps"):format(pid or "self")) do
     local how, number = line:match "^%S+ (%S+) %x+ %x+:%x+ (%d+) .*memfd:shmx"
-    if number and (not array or tonumber(number) == inode) then found[#found + 1] = how end
+    if number and (not inode or tonumber(number) == inode) then found[#found + 1] = how end
   end
   return table.concat(found, " ")
 end
+
+local function protection_of(array) return mapped(array and inode_of(array)) end
 
 describe("a frozen array", function()
   for _, size in ipairs { 10, LARGE // 8 } do
@@ -260,6 +264,21 @@ np.memmap(%q, dtype="u1", mode="r+")[0] = 5]]):format(path, path))
     assert.same({ "r--s", "r--s" }, { protection_of(b), pool:submit(protection_of, b):get() })
     local c = pool:submit(function() return make():freeze() end):get()
     assert.same({ "r--s", "r--s" }, { protection_of(c), pool:submit(protection_of, c):get() })
+  end)
+
+  it("is gone soon when nobody holds it, though the script has other things to do", function()
+    local pool <close> = shmx.pool { workers = 2 }
+    local a = pool:submit(function(n) return require("shmx").full("u8", n, 1) end, LARGE):get():freeze()
+    for _ = 1, 8 do assert.equal(LARGE, pool:submit(function(b) return b:sum() end, a):get()) end
+    local inode, pids = inode_of(a), { "self", pool.workers[1].pid, pool.workers[2].pid }
+    local function everywhere() return mapped(inode, pids[1]) .. mapped(inode, pids[2]) .. mapped(inode, pids[3]) end
+    assert.matches("r%-%-s", everywhere())
+    a:close()
+    for _ = 1, 100 do
+      if everywhere() == "" then break end
+      os.execute "sleep 0.02"
+    end
+    assert.equal("", everywhere())
   end)
 
   it("gives memory back that nobody gets in its stead", function()
