@@ -3,7 +3,8 @@
  * Kernels of sums, differences, products, quotients and extremes. Compiled once for each level.
  *
  * Integers wrap: they are computed without a sign, which gives the same bits, so signed and unsigned ones share kernels
- * where the result does not depend on it. Of bools `+` is or and `*` is and, as in NumPy.
+ * where the result does not depend on it. Of bools `+` is or and `*` is and, as in NumPy. A product is rounded before
+ * something is added to it, so that `muladd` gives what the two operations give.
  */
 #include "array/kernel_file.h"
 #include "array/op_kernels.h"
@@ -13,7 +14,8 @@
 #define WRAPPING(tag, type, wide)                                                                                      \
   SHMX_BINARY(add_##tag, type, type, (wide)x + (wide)y)                                                                \
   SHMX_BINARY(sub_##tag, type, type, (wide)x - (wide)y)                                                                \
-  SHMX_BINARY(mul_##tag, type, type, (wide)x *(wide)y)
+  SHMX_BINARY(mul_##tag, type, type, (wide)x *(wide)y)                                                                 \
+  SHMX_TERNARY(muladd_##tag, type, type, (wide)x *(wide)y + (wide)z)
 WRAPPING(u8, uint8_t, uint32_t)
 WRAPPING(u16, uint16_t, uint32_t)
 WRAPPING(u32, uint32_t, uint32_t)
@@ -23,11 +25,13 @@ WRAPPING(u64, uint64_t, uint64_t)
   SHMX_BINARY(add_##tag, type, type, x + y)                                                                            \
   SHMX_BINARY(sub_##tag, type, type, x - y)                                                                            \
   SHMX_BINARY(mul_##tag, type, type, x *y)                                                                             \
+  SHMX_TERNARY(muladd_##tag, type, type, x *y + z)                                                                     \
   SHMX_BINARY(div_##tag, type, type, x / y)
 SHMX_FLOAT_DTYPES(OF_FLOATS)
 
 SHMX_BINARY(add_b8, shmx_bool, shmx_bool, (x | y) != 0)
 SHMX_BINARY(mul_b8, shmx_bool, shmx_bool, (x != 0) & (y != 0))
+SHMX_TERNARY(muladd_b8, shmx_bool, shmx_bool, ((x != 0) & (y != 0)) | (z != 0))
 
 /* A NaN wins, on either side. For integers the second test is always false. */
 #define LESS(x, y)    (((x) < (y)) | ((x) != (x)) ? (x) : (y))
@@ -55,6 +59,8 @@ const struct shmx_arithmetic SHMX_AT_LEVEL(shmx_arithmetic) = {{
     WRAPPING_ENTRY(SUB, sub),
     WRAPPING_ENTRY(MUL, mul),
     ENTRY(MUL, mul, BOOL, b8),
+    WRAPPING_ENTRY(MULADD, muladd),
+    ENTRY(MULADD, muladd, BOOL, b8),
     ENTRY(DIV, div, F32, f32),
     ENTRY(DIV, div, F64, f64),
     SHMX_INTEGER_DTYPES(EXTREME_ENTRY) SHMX_FLOAT_DTYPES(EXTREME_ENTRY) /* each ends with a comma */

@@ -9,6 +9,7 @@
 #include "array/cast.h"
 #include "array/kernel.h"
 #include "array/loop.h"
+#include "array/stream.h"
 
 enum { TILE = 16, TILED_ROW = 8 };
 
@@ -76,6 +77,27 @@ static void copy_planes(struct shmx_loop *loop, int64_t size) {
   } while (shmx_loop_next(loop));
 }
 
+/* A row that is written past the cache. */
+struct source {
+  shmx_cast_row *cast;
+  const char *data;
+  int64_t stride, size; /* of an element of the target */
+};
+
+static void cast_piece(void *context, int64_t first, int64_t count, void *to) {
+  const struct source *s = context;
+  s->cast(to, s->size, s->data + first * s->stride, s->stride, count);
+}
+
+static void copy_row(shmx_cast_row *cast, const struct shmx_loop *loop, int64_t size, int64_t from_size) {
+  struct source source = {cast, loop->data[1], loop->stride[1], size};
+  if (loop->stride[0] == size && shmx_stream_suits(loop->data[0], loop->count, size, from_size)) {
+    shmx_stream_run(loop->data[0], loop->count, size, cast_piece, &source);
+  } else {
+    cast(loop->data[0], loop->stride[0], loop->data[1], loop->stride[1], loop->count);
+  }
+}
+
 void shmx_kernel_copy(const struct shmx_view *to, const struct shmx_view *from) {
   shmx_cast_row *row = shmx_casts()->row[to->dtype][from->dtype];
   struct shmx_loop loop;
@@ -84,6 +106,6 @@ void shmx_kernel_copy(const struct shmx_view *to, const struct shmx_view *from) 
     copy_planes(&loop, shmx_dtype_size(to->dtype));
     return;
   }
-  do row(loop.data[0], loop.stride[0], loop.data[1], loop.stride[1], loop.count);
+  do copy_row(row, &loop, shmx_dtype_size(to->dtype), shmx_dtype_size(from->dtype));
   while (shmx_loop_next(&loop));
 }

@@ -51,7 +51,23 @@
   FOLD(sum_##tag, uint64_t, type, acc + (uint64_t)x)                                                                   \
   FOLD(prod_##tag, uint64_t, type, acc *(uint64_t)x)
 SHMX_INTEGER_DTYPES(INTEGER_SUMS)
-FOLD(sum_b8, uint64_t, shmx_bool, acc + (x != 0))
+EACH(sum_b8, uint64_t, shmx_bool, acc + (x != 0))
+/* Of bools in lanes of bytes, as long as these cannot overflow. */
+static void sum_b8_row(void *accumulator, const char *data, int64_t stride, int64_t count) {
+  enum { WIDTH = 64, ROUNDS = 255 };
+  uint64_t sum = *(uint64_t *)accumulator;
+  int64_t i = 0;
+  while (stride == 1 && count - i >= WIDTH) {
+    uint8_t lane[WIDTH] = {0};
+    int64_t end = count - i < WIDTH * ROUNDS ? i + (count - i) / WIDTH * WIDTH : i + WIDTH * ROUNDS;
+    for (; i < end; i += WIDTH) {
+      for (int k = 0; k < WIDTH; k++) lane[k] = (uint8_t)(lane[k] + (data[i + k] != 0));
+    }
+    for (int k = 0; k < WIDTH; k++) sum += lane[k];
+  }
+  for (; i < count; i++) sum += data[i * stride] != 0;
+  *(uint64_t *)accumulator = sum;
+}
 FOLD(prod_b8, uint64_t, shmx_bool, acc *(x != 0))
 
 /* --- sums in double --- */
@@ -118,18 +134,25 @@ FOLD(prod_f64, double, double, acc *x)
   FOLD(max_##tag, type, type, x > acc ? x : acc)
 SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
 
-/* In lanes, so that no comparison waits for the one before it: so many that the compiler makes vectors of them. */
-#define FLOAT_EXTREME(word, tag, type, better)                                                                         \
+/* In lanes, so that no comparison waits for the one before it: so many that the compiler makes vectors of them. Whether
+ * there is a NaN among the elements is asked of two at a time; then the row is looked at once more, one by one. */
+#define FLOAT_EXTREME(word, tag, type, integer, sign, better)                                                          \
   static void word##_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                 \
     enum { WIDTH = 32 };                                                                                               \
-    type best = *(type *)accumulator, lane[WIDTH];                                                                     \
-    int64_t done = stride == (int64_t)sizeof(type) ? count / WIDTH * WIDTH : 0;                                        \
+    type best = *(type *)accumulator, lane[2 * WIDTH];                                                                 \
+    integer nan[WIDTH] = {0}, any = 0;                                                                                 \
+    int64_t done = stride == (int64_t)sizeof(type) && best == best ? count / (2 * WIDTH) * (2 * WIDTH) : 0;            \
     const type *in = (const type *)(const void *)data;                                                                 \
-    for (int k = 0; k < WIDTH; k++) lane[k] = best;                                                                    \
-    for (int64_t i = 0; i < done; i += WIDTH) {                                                                        \
-      for (int k = 0; k < WIDTH; k++) lane[k] = better(in[i + k], lane[k]) ? in[i + k] : lane[k];                      \
+    for (int k = 0; k < 2 * WIDTH; k++) lane[k] = best;                                                                \
+    for (int64_t i = 0; i < done; i += 2 * WIDTH) {                                                                    \
+      const type *const x = in + i, *const y = in + i + WIDTH;                                                         \
+      for (int k = 0; k < WIDTH; k++) lane[k] = x[k] sign lane[k] ? x[k] : lane[k];                                    \
+      for (int k = 0; k < WIDTH; k++) lane[WIDTH + k] = y[k] sign lane[WIDTH + k] ? y[k] : lane[WIDTH + k];            \
+      for (int k = 0; k < WIDTH; k++) nan[k] |= __builtin_isunordered(x[k], y[k]) ? 1 : 0;                             \
     }                                                                                                                  \
-    for (int k = 0; k < WIDTH; k++) best = better(lane[k], best) ? lane[k] : best;                                     \
+    for (int k = 0; k < WIDTH; k++) any |= nan[k];                                                                     \
+    if (any) done = 0;                                                                                                 \
+    for (int k = 0; k < 2 * WIDTH && done > 0; k++) best = lane[k] sign best ? lane[k] : best;                         \
     for (int64_t i = done; i < count; i++) {                                                                           \
       type x = *(const type *)(const void *)(data + i * stride);                                                       \
       best = better(x, best) ? x : best;                                                                               \
@@ -137,10 +160,10 @@ SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
     *(type *)accumulator = best;                                                                                       \
   }                                                                                                                    \
   EACH(word##_##tag, type, type, better(x, acc) ? x : acc)
-#define FLOAT_EXTREMES(constant, tag, type)                                                                            \
-  FLOAT_EXTREME(min, tag, type, LESS)                                                                                  \
-  FLOAT_EXTREME(max, tag, type, GREATER)
-SHMX_FLOAT_DTYPES(FLOAT_EXTREMES)
+FLOAT_EXTREME(min, f32, float, int32_t, <, LESS)
+FLOAT_EXTREME(max, f32, float, int32_t, >, GREATER)
+FLOAT_EXTREME(min, f64, double, int64_t, <, LESS)
+FLOAT_EXTREME(max, f64, double, int64_t, >, GREATER)
 
 /* --- truth: a row is left as soon as the answer is known, but for the block at hand --- */
 

@@ -2,6 +2,8 @@
 /* The kernels of array/gather.h. Compiled once for each level. */
 #include "array/gather.h"
 
+#include <string.h>
+
 #ifndef SHMX_LEVEL
 #error "this file is compiled once for each level"
 #endif
@@ -16,10 +18,10 @@ static bool are_positions(const int64_t *positions, int64_t count, int64_t size)
   return wrong == 0;
 }
 
-static void to_offsets(int64_t *positions, int64_t count, int64_t size) {
+static void to_offsets(int64_t *offsets, const int64_t *positions, int64_t count, int64_t size) {
   for (int64_t i = 0; i < count; i++) {
     int64_t p = positions[i] + (positions[i] < 0 ? size : -1);
-    positions[i] = (uint64_t)p < (uint64_t)size ? p : 0;
+    offsets[i] = (uint64_t)p < (uint64_t)size ? p : 0;
   }
 }
 
@@ -40,13 +42,28 @@ GATHER(uint16_t)
 GATHER(uint32_t)
 GATHER(uint64_t)
 
-/* Every element is written, and the next one over it if it was not to be: that is quicker than to branch. */
+/* Masks tend to have runs, so eight elements that are all wanted, or none of them, are dealt with at once. Otherwise every
+ * element is written, and the next one over it if it was not to be: that is quicker than to branch. */
 #define COMPRESS(type)                                                                                                 \
   static int64_t compress_##type(char *out, int64_t room, const char *in, int64_t stride, const char *mask,            \
                                  int64_t mask_stride, int64_t count) {                                                 \
+    enum { RUN = 8 };                                                                                                  \
     type *to = (type *)(void *)out;                                                                                    \
-    int64_t n = 0;                                                                                                     \
-    for (int64_t i = 0; i < count && n < room; i++) {                                                                  \
+    int64_t n = 0, i = 0;                                                                                              \
+    while (mask_stride == 1 && stride == (int64_t)sizeof(type) && i + RUN <= count && n + RUN <= room) {               \
+      const type *from = (const type *)(const void *)in + i;                                                           \
+      uint64_t wanted;                                                                                                 \
+      memcpy(&wanted, mask + i, RUN);                                                                                  \
+      i += RUN;                                                                                                        \
+      if (wanted == 0) continue;                                                                                       \
+      if (wanted == UINT64_C(0x0101010101010101)) {                                                                    \
+        memcpy(to + n, from, RUN * sizeof(type));                                                                      \
+        n += RUN;                                                                                                      \
+        continue;                                                                                                      \
+      }                                                                                                                \
+      for (int k = 0; k < RUN; k++) to[n] = from[k], n += mask[i - RUN + k] != 0;                                      \
+    }                                                                                                                  \
+    for (; i < count && n < room; i++) {                                                                               \
       to[n] = *(const type *)(const void *)(in + i * stride);                                                          \
       n += mask[i * mask_stride] != 0;                                                                                 \
     }                                                                                                                  \

@@ -18,8 +18,8 @@ typedef int64_t shmx_compress_kernel(char *out, int64_t room, const char *in, in
 struct shmx_gathers {
   /* Whether all are positions among `size` elements: 1-based, or negative from the end. */
   bool (*are_positions)(const int64_t *positions, int64_t count, int64_t size);
-  /* Makes them 0-based; what is no position becomes 0. */
-  void (*to_offsets)(int64_t *positions, int64_t count, int64_t size);
+  /* Makes them 0-based; what is no position becomes 0. Both may be the same. */
+  void (*to_offsets)(int64_t *offsets, const int64_t *positions, int64_t count, int64_t size);
   shmx_gather_kernel *gather[9];     /* by the size of an element: 1 2 4 8 */
   shmx_compress_kernel *compress[9]; /* the same */
 };

@@ -27,6 +27,7 @@ enum shmx_rule {
   X(DIV, div, 2, FLOAT)                                                                                                \
   X(MINIMUM, minimum, 2, NUMBER)                                                                                       \
   X(MAXIMUM, maximum, 2, NUMBER)                                                                                       \
+  X(MULADD, muladd, 3, NUMBER)                                                                                         \
   X(CLIP, clip, 3, NUMBER)
 #define SHMX_DIVISION_OPS(X)                                                                                           \
   X(IDIV, idiv, 2, NUMBER)                                                                                             \

@@ -12,7 +12,7 @@
 #include "array/fold.h"
 #include "array/loop.h"
 
-enum { TILE = 1024 };
+enum { TILE = 1024, PIECE = 128 /* so small that reading and writing go on at the same time */ };
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): types and operators are meant to be expanded as they are. */
 
@@ -21,30 +21,47 @@ typedef void scan_line(void *accumulator, void *out, const char *data, int64_t s
 /* Takes element i into accumulator i. */
 typedef void scan_row(void *accumulators, const char *data, int64_t stride, int64_t count);
 
-#define SCAN(name, type, acc_type, operator, value)                                                                    \
+#define SCAN_LINE(name, type, acc_type, operator, value)                                                               \
   static void line_##name(void *accumulator, void *out, const char *data, int64_t stride, int64_t count) {             \
     acc_type acc = *(acc_type *)accumulator, *results = out;                                                           \
-    if (stride == (int64_t)sizeof(type)) {                                                                             \
-      const type *in = (const type *)(const void *)data;                                                               \
-      for (int64_t i = 0; i < count; i++) results[i] = acc = acc operator(acc_type)(value(in[i]));                     \
-    } else {                                                                                                           \
-      for (int64_t i = 0; i < count; i++) {                                                                            \
-        results[i] = acc = acc operator(acc_type)(value(*(const type *)(const void *)(data + i * stride)));            \
-      }                                                                                                                \
+    for (int64_t i = 0; i < count; i++) {                                                                              \
+      results[i] = acc = acc operator(acc_type)(value(*(const type *)(const void *)(data + i * stride)));              \
     }                                                                                                                  \
     *(acc_type *)accumulator = acc;                                                                                    \
-  }                                                                                                                    \
+  }
+#define SCAN_ROW(name, type, acc_type, operator, value)                                                                \
   static void row_##name(void *accumulators, const char *data, int64_t stride, int64_t count) {                        \
     acc_type *accs = accumulators;                                                                                     \
     for (int64_t i = 0; i < count; i++) {                                                                              \
       accs[i] = accs[i] operator(acc_type)(value(*(const type *)(const void *)(data + i * stride)));                   \
     }                                                                                                                  \
   }
+#define SCAN(name, type, acc_type, operator, value)                                                                    \
+  SCAN_LINE(name, type, acc_type, operator, value)                                                                     \
+  SCAN_ROW(name, type, acc_type, operator, value)
+
+/* Integers may be grouped: four are combined among themselves, so that only the last of them waits for the four before. */
+#define SCAN_IN_FOURS(name, type, operator)                                                                            \
+  SCAN_LINE(name##_each, type, uint64_t, operator, ITSELF)                                                             \
+  SCAN_ROW(name, type, uint64_t, operator, ITSELF)                                                                     \
+  static void line_##name(void *accumulator, void *out, const char *data, int64_t stride, int64_t count) {             \
+    uint64_t acc = *(uint64_t *)accumulator, *results = out;                                                           \
+    const int64_t fours = stride == (int64_t)sizeof(type) ? count / 4 * 4 : 0;                                         \
+    const type *in = (const type *)(const void *)data;                                                                 \
+    for (int64_t i = 0; i < fours; i += 4) {                                                                           \
+      const uint64_t x = (uint64_t)in[i], y = x operator(uint64_t) in[i + 1], z = y operator(uint64_t) in[i + 2];      \
+      const uint64_t last = z operator(uint64_t) in[i + 3];                                                            \
+      results[i] = acc operator x, results[i + 1] = acc operator y, results[i + 2] = acc operator z;                   \
+      results[i + 3] = acc = acc operator last;                                                                        \
+    }                                                                                                                  \
+    line_##name##_each(&acc, results + fours, data + fours * stride, stride, count - fours);                           \
+    *(uint64_t *)accumulator = acc;                                                                                    \
+  }
 #define ITSELF(x) (x)
 #define TRUTH(x)  ((x) != 0)
 #define SCAN_INTEGERS(constant, tag, type)                                                                             \
-  SCAN(sum_##tag, type, uint64_t, +, ITSELF)                                                                           \
-  SCAN(prod_##tag, type, uint64_t, *, ITSELF)
+  SCAN_IN_FOURS(sum_##tag, type, +)                                                                                    \
+  SCAN_IN_FOURS(prod_##tag, type, *)
 #define SCAN_FLOATS(constant, tag, type)                                                                               \
   SCAN(sum_##tag, type, type, +, ITSELF)                                                                               \
   SCAN(prod_##tag, type, type, *, ITSELF)
@@ -94,14 +111,14 @@ static struct scanning begin(enum shmx_scan scan, const struct shmx_view *out, c
 }
 
 static void scan_one(const struct scanning *s, char *out, const char *in) {
-  _Alignas(8) char accumulator[8], results[TILE * sizeof(double)];
+  _Alignas(8) char accumulator[8], results[PIECE * sizeof(double)];
   memcpy(accumulator, s->start, sizeof accumulator);
   if (s->direct) {
     s->line(accumulator, out, in, s->in_step, s->count);
     return;
   }
-  for (int64_t i = 0; i < s->count; i += TILE) {
-    int64_t n = s->count - i < TILE ? s->count - i : TILE;
+  for (int64_t i = 0; i < s->count; i += PIECE) {
+    int64_t n = s->count - i < PIECE ? s->count - i : PIECE;
     s->line(accumulator, results, in + i * s->in_step, s->in_step, n);
     s->store(out + i * s->out_step, s->out_step, results, shmx_dtype_size(s->dtype), n);
   }

@@ -22,6 +22,8 @@ struct reader {
   int64_t size; /* of what they point into */
   int64_t at;   /* where the next block begins in the row */
   int64_t count;
+  const int64_t *positions; /* of the block: where they are stored, or `block` */
+  bool direct;              /* they are stored as such integers without gaps */
   int64_t block[BLOCK];
 };
 
@@ -29,7 +31,9 @@ static bool start_reading(struct reader *r, const struct shmx_view *positions, i
   r->cast = shmx_casts()->row[SHMX_I64][positions->dtype];
   r->size = size;
   r->at = 0;
-  return shmx_loop_start(&r->loop, positions, NULL);
+  if (!shmx_loop_start(&r->loop, positions, NULL)) return false;
+  r->direct = (positions->dtype == SHMX_I64 || positions->dtype == SHMX_U64) && r->loop.stride[0] == sizeof(int64_t);
+  return true;
 }
 
 /* Loads the next block as it is; false when there is none. */
@@ -40,8 +44,9 @@ static bool load_block(struct reader *r) {
   }
   r->count = r->loop.count - r->at < BLOCK ? r->loop.count - r->at : BLOCK;
   const char *from = r->loop.data[0] + r->at * r->loop.stride[0];
-  r->cast((char *)r->block, sizeof r->block[0], from, r->loop.stride[0], r->count);
   r->at += r->count;
+  r->positions = r->direct ? (const int64_t *)(const void *)from : r->block;
+  if (!r->direct) r->cast((char *)r->block, sizeof r->block[0], from, r->loop.stride[0], r->count);
   return true;
 }
 
@@ -49,7 +54,7 @@ static bool load_block(struct reader *r) {
  * changed them since: what is none now is the first. */
 static bool read_block(struct reader *r) {
   if (!load_block(r)) return false;
-  shmx_gathers()->to_offsets(r->block, r->count, r->size);
+  shmx_gathers()->to_offsets(r->block, r->positions, r->count, r->size);
   return true;
 }
 
@@ -58,9 +63,9 @@ int64_t shmx_positions_check(const struct shmx_view *positions, int64_t size, in
   int64_t before = 0;
   if (!start_reading(&r, positions, size)) return 0;
   for (; load_block(&r); before += r.count) {
-    if (shmx_gathers()->are_positions(r.block, r.count, size)) continue;
-    for (int64_t i = 0;; i++) {
-      *bad = r.block[i];
+    if (shmx_gathers()->are_positions(r.positions, r.count, size)) continue;
+    for (int64_t i = 0; i < r.count; i++) {
+      *bad = r.positions[i];
       if (*bad > size || *bad < -size || *bad == 0) return before + i + 1;
     }
   }

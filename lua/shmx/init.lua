@@ -56,6 +56,7 @@ core.on_failure(failure.new)
 ---@field [shmx.Unary] fun(self: shmx.Array, options?: shmx.Out): shmx.Array
 ---@field [shmx.Binary] fun(self: shmx.Array, other: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field clip fun(self: shmx.Array, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Array
+---@field muladd fun(self: shmx.Array, factor: shmx.Operand, term: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field where fun(self: shmx.Array, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Array
 ---@field map fun(self: shmx.Array, f: function, ...): shmx.Array              f of each element; options come last
 ---@field generate fun(self: shmx.Array, f: function): shmx.Array              f of each element's indices
@@ -145,6 +146,7 @@ core.on_failure(failure.new)
 ---@field [shmx.Unary] fun(a: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field [shmx.Binary] fun(a: shmx.Operand, b: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field clip fun(a: shmx.Operand, low: shmx.Operand, high: shmx.Operand, options?: shmx.Out): shmx.Operand
+---@field muladd fun(a: shmx.Operand, b: shmx.Operand, c: shmx.Operand, options?: shmx.Out): shmx.Operand  a * b + c
 ---@field where fun(condition: shmx.Operand, x: shmx.Operand, y: shmx.Operand, options?: shmx.Out): shmx.Operand
 ---@field attach fun(name: string, dtype: shmx.dtype, shape: integer|integer[]): shmx.Array  what another has named
 ---@field load fun(path: string, options?: {mmap: boolean}): shmx.Array  a .npy file

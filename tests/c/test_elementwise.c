@@ -299,6 +299,33 @@ static void test_quotients_are_rounded_down(void) {
   }
 }
 
+/* What is written past the cache is the same, wherever it begins and ends. */
+static void large_results_are_those_of_their_pieces(void) {
+  enum { COUNT = 3 << 20 };
+  const enum shmx_dtype dtypes[] = {SHMX_F64, SHMX_F32};
+  for (int i = 0; i < 2; i++) {
+    struct shmx_view a = vector(dtypes[i], COUNT), out = vector(dtypes[i], COUNT);
+    fill_randomly(&a);
+    shmx_view_slice(&a, 0, 1, COUNT - 1, 1);
+    shmx_view_slice(&out, 0, 1, COUNT - 4, 1);
+    struct shmx_view b = a, c = a;
+    shmx_view_slice(&a, 0, 0, COUNT - 4, 1);
+    shmx_view_slice(&b, 0, 1, COUNT - 4, 1);
+    shmx_view_slice(&c, 0, 2, COUNT - 4, 1);
+    struct shmx_elementwise call = {.op = SHMX_OP_MULADD, .dtype = dtypes[i], .out = out, .in = {a, b, c}};
+    CHECK(shmx_elementwise_run(&call) == 0);
+    int64_t size = shmx_dtype_size(dtypes[i]);
+    for (int64_t at = 0; at < COUNT - 4; at += 1000) {
+      char piece[1000 * sizeof(double)];
+      int64_t n = COUNT - 4 - at < 1000 ? COUNT - 4 - at : 1000, offset = at * size;
+      const void *in[] = {(char *)a.data + offset, (char *)b.data + offset, (char *)c.data + offset};
+      shmx_op_find(SHMX_OP_MULADD, dtypes[i])(piece, in, n, 0);
+      CHECK(memcmp(piece, (char *)out.data + offset, (size_t)(n * size)) == 0);
+    }
+    CHECK(((char *)out.data)[-1] == 0 && ((char *)out.data)[(COUNT - 4) * size] == 0); /* and nothing around it */
+  }
+}
+
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"promotion_follows_numpy", test_promotion_follows_numpy},
@@ -312,6 +339,7 @@ int main(int argc, char **argv) {
       {"rows_in_many_dimensions", test_rows_in_many_dimensions},
       {"division_by_zero_writes_nothing", test_division_by_zero_writes_nothing},
       {"division_by_one_number", test_division_by_one_number},
+      {"large_results_are_those_of_their_pieces", large_results_are_those_of_their_pieces},
       {"quotients_are_rounded_down", test_quotients_are_rounded_down},
       {NULL, NULL},
   };

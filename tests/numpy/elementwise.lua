@@ -106,6 +106,15 @@ add {
   shmx = function(_, a, b, c) return shmx.where(a, b, c) end,
 }
 add {
+  name = "muladd", numpy = "np.add(np.multiply(a, b), c)", times = 2,
+  arrays = function(dtype, wild)
+    local arrays = draw.shapes(3)
+    for i, shape in ipairs(arrays) do arrays[i] = draw.array(dtype, shape, wild) end
+    return arrays
+  end,
+  shmx = function(_, a, b, c) return a:muladd(b, c) end,
+}
+add {
   name = "clip", dtypes = draw.numbers, numpy = "np.clip(a, low, high).astype(a.dtype)", ulp = 1,
   given = function() return { low = math.random(0, 4), high = math.random(5, 9) } end,
   shmx = function(given, a) return a:clip(given.low, given.high) end,

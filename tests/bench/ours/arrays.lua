@@ -46,7 +46,7 @@ local function operations(dtype, n)
     copy = function() a:copy(out) end,
     ["a+b"] = function() a:add(b, out) end,
     ["a+b new"] = function() return a + b end,
-    ["a*b+c"] = function() a:mul(b, out):add(c, out) end,
+    ["a*b+c"] = function() a:muladd(b, c, out) end,
     sum = function() return a:sum() end,
     dot = function() return a:dot(b) end,
     ["min max"] = function() return a:min(), a:max() end,
