@@ -32,6 +32,7 @@ struct worker {
   int main_bell;
   uint32_t searchers; /* how many may search at the same time */
   bool searching;
+  bool woken;                  /* no task has ended since */
   bool told;                   /* the task that runs has told its progress */
   bool leaving;                /* it takes no task any more */
   uint64_t most;               /* tasks that it runs; 0: as many as come */
@@ -79,6 +80,12 @@ static void let_go(struct worker *w, uint32_t number, struct shmx_sent *sent) {
   w->leaving = true; /* its next attempt waits for our death */
 }
 
+/* Who has woken us often waits for this on the same core. */
+static void give_core(struct worker *w) {
+  w->woken = false;
+  shmx_os_yield();
+}
+
 static void commit(struct worker *w, uint32_t number, uint64_t word, struct shmx_sent *sent) {
   SHMX_FAULT("w7");
   if (!shmx_board_decide(w->pool, number, word, SHMX_DONE)) {
@@ -89,6 +96,7 @@ static void commit(struct worker *w, uint32_t number, uint64_t word, struct shmx
   shmx_sent_fini(sent);
   shmx_ring_push(&w->results, &number);
   shmx_bell_ring(&w->domain->main.bell, w->main_bell);
+  if (w->woken) give_core(w);
 }
 
 /* From here on it can be asked what runs, and whether that is to stop. */
@@ -185,7 +193,7 @@ static void sleep_idle(struct worker *w) {
   shmx_bell_awake(&w->link.self->bell);
   shmx_board_get_up(w->pool, w->lane);
   w->searching = true;
-  shmx_patience_share(&w->link.patience);
+  w->woken = true;
   w->trim_seen = atomic_load(&w->domain->trim);
   shmx_memory_attend(w->memory);
 }
