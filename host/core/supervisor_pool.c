@@ -27,7 +27,7 @@ static int pool_create(const struct shmx_request *request, int memory_fd, struct
   pool->id = request->id;
   pool->wanted = request->workers;
   pool->directory = -1;
-  pool->workers = shmx_workers_create(request->workers, request->lanes);
+  pool->workers = shmx_workers_create(request->workers, request->lanes, shmx_os_cpus());
   pool->by_lane = calloc(request->lanes, sizeof(struct sup_peer *));
   int r = pool->workers && pool->by_lane ? shmx_pool_map_attach(&pool->map, &layout, memory_fd) : -ENOMEM;
   *out = pool;
@@ -385,11 +385,12 @@ static bool is_dead(const struct sup_pool *pool, uint32_t lane) {
   return pool->by_lane[lane] && pool->by_lane[lane]->dead;
 }
 
-/* What the dead have started goes with them. */
-static void kill_what_is_left(struct sup *s, struct sup_pool *pool) {
+/* What the dead have started goes with them. While a pool is closed, those who have left their worker's group are looked
+ * for when its last worker has ended, not after each. */
+static void kill_what_is_left(struct sup *s, struct sup_pool *pool, uint32_t dead, bool over) {
   for (uint32_t lane = 0; lane < pool->lanes; lane++)
     if (is_dead(pool, lane)) kill(-pool->by_lane[lane]->pid, SIGKILL);
-  shmx_os_kill_strangers(is_known, s);
+  if (!over || shmx_workers_alive(pool->workers) == dead) shmx_os_kill_strangers(is_known, s);
 }
 
 /* A death may have swallowed a wake-up: main's, or one that the dead worker was to pass on, whose receiver then counts as
@@ -398,8 +399,8 @@ static void bury_the_dead(struct sup *s, struct sup_pool *pool) {
   uint32_t dead = 0, well = 0;
   for (uint32_t lane = 0; lane < pool->lanes; lane++) dead += is_dead(pool, lane);
   if (dead == 0) return;
-  kill_what_is_left(s, pool);
   bool over = atomic_load(&pool->map.shm->wish) == SHMX_WISH_CLOSE && !shmx_board_has_work(&pool->map);
+  kill_what_is_left(s, pool, dead, over);
   for (uint32_t lane = 0; lane < pool->lanes; lane++)
     if (is_dead(pool, lane)) well += bury(s, pool, pool->by_lane[lane]);
   if (over && well == dead) return;

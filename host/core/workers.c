@@ -13,6 +13,7 @@ enum state { EMPTY, STARTING, READY, DRAINING, UNREAD, STATES, NEVER = -1 };
 enum {
   HOPELESS = 5,               /* starts that failed one after another */
   BACK_OFF_NS = 10 * 1000000, /* before the second of them; doubles */
+  LONG_START_NS = 1000000     /* others need not wait for it */
 };
 
 static const signed char next_state[STATES][SHMX_WORKER_EVENTS] = {
@@ -29,20 +30,21 @@ struct lane {
 };
 
 struct shmx_workers {
-  uint32_t wanted, lanes;
+  uint32_t wanted, lanes, together;
   uint32_t count[STATES];
-  uint32_t failures; /* starts that failed, one after another, since a worker was last ready */
-  uint32_t trial;    /* counts failures, for ever */
-  int64_t not_before;
+  uint32_t failures;  /* starts that failed, one after another, since a worker was last ready */
+  uint32_t trial;     /* counts failures, for ever */
+  int64_t not_before; /* the next start, after a failure */
+  int64_t forked;     /* when the last one was */
   bool closing;
   bool *taken; /* by number - 1: some living worker has this number */
   struct lane *lane;
 };
 
-struct shmx_workers *shmx_workers_create(uint32_t wanted, uint32_t lanes) {
+struct shmx_workers *shmx_workers_create(uint32_t wanted, uint32_t lanes, uint32_t together) {
   struct shmx_workers *table = calloc(1, sizeof *table);
   if (!table) return NULL;
-  *table = (struct shmx_workers){.wanted = wanted, .lanes = lanes, .count[EMPTY] = lanes};
+  *table = (struct shmx_workers){.wanted = wanted, .lanes = lanes, .together = together, .count[EMPTY] = lanes};
   table->taken = calloc(wanted, sizeof *table->taken);
   table->lane = calloc(lanes, sizeof *table->lane);
   if (table->taken && table->lane) return table;
@@ -65,7 +67,7 @@ static void start_failed(struct shmx_workers *table, int64_t now) {
 }
 
 static void count_events(struct shmx_workers *table, struct lane *lane, enum shmx_worker_event event, int64_t now) {
-  if (event == SHMX_WORKER_FORKED) lane->trial = table->trial;
+  if (event == SHMX_WORKER_FORKED) lane->trial = table->trial, table->forked = now;
   if (event == SHMX_WORKER_FORK_FAILED) start_failed(table, now);
   if (event == SHMX_WORKER_DIED && lane->state == STARTING && lane->trial == table->trial) start_failed(table, now);
   if (event == SHMX_WORKER_READY) table->failures = 0, table->not_before = 0;
@@ -94,8 +96,14 @@ static bool wants_more(const struct shmx_workers *table) {
          table->count[EMPTY] > 0;
 }
 
+/* When the next may be started; 0: now. */
+static int64_t next_start(const struct shmx_workers *table) {
+  int64_t room = table->count[STARTING] < table->together ? 0 : table->forked + LONG_START_NS;
+  return room > table->not_before ? room : table->not_before;
+}
+
 bool shmx_workers_next(struct shmx_workers *table, int64_t now, uint32_t *lane, uint32_t *number) {
-  if (!wants_more(table) || now < table->not_before) return false;
+  if (!wants_more(table) || now < next_start(table)) return false;
   for (*lane = 0; table->lane[*lane].state != EMPTY;) ++*lane;
   for (*number = 1; table->taken[*number - 1];) ++*number;
   table->taken[*number - 1] = true;
@@ -104,7 +112,8 @@ bool shmx_workers_next(struct shmx_workers *table, int64_t now, uint32_t *lane, 
 }
 
 int64_t shmx_workers_deadline(const struct shmx_workers *table) {
-  return wants_more(table) && table->not_before > 0 ? table->not_before : -1;
+  int64_t start = wants_more(table) ? next_start(table) : 0;
+  return start > 0 ? start : -1;
 }
 
 bool shmx_workers_is_starting(const struct shmx_workers *table, uint32_t lane) {

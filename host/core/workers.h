@@ -26,8 +26,10 @@ enum shmx_worker_event {
   SHMX_WORKER_EVENTS
 };
 
-/* A table for `wanted` workers in `lanes` lanes; NULL without memory. */
-struct shmx_workers *shmx_workers_create(uint32_t wanted, uint32_t lanes);
+/* A table for `wanted` workers in `lanes` lanes, of which `together` may start at the same time: the first ones are ready
+ * sooner if they have the processors for themselves. Starts that take long do not hold up the others for that. NULL without
+ * memory. */
+struct shmx_workers *shmx_workers_create(uint32_t wanted, uint32_t lanes, uint32_t together);
 void shmx_workers_destroy(struct shmx_workers *table);
 
 /* False when the event makes no sense in the lane's state: the table is unchanged. */

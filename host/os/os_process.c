@@ -209,6 +209,8 @@ void shmx_os_restore_files(uint64_t soft) {
  * it at the next death. */
 void shmx_os_kill_strangers(bool (*known)(void *context, pid_t pid), void *context) {
   char path[64];
+  siginfo_t info;
+  if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD) return; /* there is none at all */
   snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
   FILE *file = fopen(path, "re");
   if (!file) return;

@@ -71,7 +71,7 @@ static void random_event(struct account *a) {
 static void never_more_than_wanted_and_numbers_are_unique(void) {
   int became_full = 0;
   for (unsigned run = 0; run < RUNS; run++) {
-    struct account a = {.table = shmx_workers_create(WANTED, LANES)};
+    struct account a = {.table = shmx_workers_create(WANTED, LANES, WANTED)};
     srand(run);
     for (int step = 0; step < STEPS / RUNS && !shmx_workers_hopeless(a.table); step++) {
       a.now += rand() % 4000000;
@@ -94,7 +94,7 @@ static uint32_t start_one(struct shmx_workers *table, int64_t now) {
 }
 
 static void a_lane_is_used_again_only_after_it_was_read_to_the_end(void) {
-  struct shmx_workers *table = shmx_workers_create(1, 2);
+  struct shmx_workers *table = shmx_workers_create(1, 2, 1);
   uint32_t first = start_one(table, 0), lane, number;
   shmx_workers_event(table, first, SHMX_WORKER_READY, 0);
   shmx_workers_event(table, first, SHMX_WORKER_DIED, 0);
@@ -113,7 +113,7 @@ static void a_lane_is_used_again_only_after_it_was_read_to_the_end(void) {
 }
 
 static void failed_starts_wait_longer_each_time_and_are_hopeless_in_the_end(void) {
-  struct shmx_workers *table = shmx_workers_create(1, 8);
+  struct shmx_workers *table = shmx_workers_create(1, 8, 1);
   uint32_t lane, number;
   int64_t now = 0, waited = 0;
   for (int i = 0; i < 5; i++) {
@@ -133,7 +133,7 @@ static void failed_starts_wait_longer_each_time_and_are_hopeless_in_the_end(void
 }
 
 static void workers_that_die_together_while_they_start_are_one_failure(void) {
-  struct shmx_workers *table = shmx_workers_create(8, 32);
+  struct shmx_workers *table = shmx_workers_create(8, 32, 8);
   uint32_t lanes[8];
   int64_t now = 0;
   for (int i = 0; i < 8; i++) lanes[i] = start_one(table, now);
@@ -149,7 +149,7 @@ static void workers_that_die_together_while_they_start_are_one_failure(void) {
 }
 
 static void a_worker_that_becomes_ready_forgives_what_failed(void) {
-  struct shmx_workers *table = shmx_workers_create(1, 8);
+  struct shmx_workers *table = shmx_workers_create(1, 8, 1);
   int64_t now = 0;
   for (int i = 0; i < 20; i++) {
     uint32_t lane = start_one(table, now);
@@ -163,8 +163,24 @@ static void a_worker_that_becomes_ready_forgives_what_failed(void) {
   shmx_workers_destroy(table);
 }
 
+static void no_more_than_so_many_start_together_unless_they_take_long(void) {
+  struct shmx_workers *table = shmx_workers_create(4, 8, 2);
+  uint32_t lane, number, first = start_one(table, 5);
+  start_one(table, 5);
+  CHECK(!shmx_workers_next(table, 5, &lane, &number));
+  int64_t until = shmx_workers_deadline(table);
+  CHECK(until > 5 && !shmx_workers_next(table, until - 1, &lane, &number));
+  shmx_workers_event(table, first, SHMX_WORKER_READY, 6);
+  CHECK(shmx_workers_deadline(table) == -1);
+  start_one(table, 6);
+  CHECK(!shmx_workers_next(table, 6, &lane, &number));
+  start_one(table, shmx_workers_deadline(table));
+  CHECK(shmx_workers_alive(table) == 4);
+  shmx_workers_destroy(table);
+}
+
 static void a_closed_table_starts_nobody(void) {
-  struct shmx_workers *table = shmx_workers_create(2, 4);
+  struct shmx_workers *table = shmx_workers_create(2, 4, 2);
   uint32_t lane = start_one(table, 0), number;
   shmx_workers_close(table);
   CHECK(!shmx_workers_next(table, 0, &lane, &number) && shmx_workers_alive(table) == 1);
@@ -181,6 +197,8 @@ static const struct test tests[] = {
     {"failed_starts_wait_longer_each_time_and_are_hopeless_in_the_end",
      failed_starts_wait_longer_each_time_and_are_hopeless_in_the_end},
     {"a_worker_that_becomes_ready_forgives_what_failed", a_worker_that_becomes_ready_forgives_what_failed},
+    {"no_more_than_so_many_start_together_unless_they_take_long",
+     no_more_than_so_many_start_together_unless_they_take_long},
     {"a_closed_table_starts_nobody", a_closed_table_starts_nobody},
     {NULL, NULL},
 };
