@@ -16,6 +16,7 @@
 #include "bind/process.h"
 #include "bind/task.h"
 #include "core/host.h"
+#include "core/pool_view.h"
 
 /* --- checks --- */
 

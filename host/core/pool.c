@@ -1,169 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See pool.h. What main has found ended waits in `found` until it is taken: slots, and lanes of dead workers behind the
- * last of their results, upon which the supervisor hears READ_TO_END. A task that has its verdict before its worker has let
- * go of it *lingers*: it is no longer in flight, but its slot and what it holds are not free. Everything in the mapping that workers write is
- * input: slot numbers and state words are checked against what main knows of its slots.
+ * See pool.h: how tasks are submitted, and their ends taken. Opening and closing is in pool_open.c.
+ *
+ * What main has found ended waits in `found` until it is taken: slots, and lanes of dead workers behind the last of their
+ * results, upon which the supervisor hears READ_TO_END. A task that has its verdict before its worker has let go of it
+ * *lingers*: it is no longer in flight, but its slot and what it holds are not free. Everything in the mapping that
+ * workers write is input: slot numbers and state words are checked against what main knows of its slots.
  */
 #include "core/pool.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/fault.h"
-#include "core/terminal.h"
+#include "core/pool_private.h"
 
 enum { AT_A_TIME = 16 }; /* ends that are read */
-enum { SPARE_LANES = 16, LANE_MARK = 1 << 24, LEFT_MARK = 1 << 25 };
-
-struct slot {
-  uint32_t generation;
-  bool used, found;
-  struct shmx_sent sent; /* held by the task until it has ended */
-};
-
-struct lane {
-  uint32_t peer; /* whose results are being read; 0: nobody's yet */
-  bool ended;    /* its results are read to the end, or are about to be */
-  struct shmx_ring results;
-};
-
-struct shmx_pool {
-  struct shmx_host *host;
-  struct shmx_pool_map map;
-  uint64_t id;
-  uint32_t wanted, deaths, scans;
-  struct shmx_limits limits; /* of the next task; all zero: none */
-  bool limited;
-  bool shown; /* progress is */
-  enum shmx_output_mode output;
-  enum shmx_pool_names names;
-  struct slot *slots;
-  uint32_t *free;        /* slots that are free; the one freed last is used first, because it is warm */
-  uint32_t nfree, fresh; /* slots from `fresh` up have never been used */
-  struct lane *lanes;
-  uint32_t *found; /* circular */
-  uint32_t found_first, found_count, found_capacity;
-  uint32_t in_flight;
-  uint32_t known_state;            /* of the pool: what the caller has been told, or woken for */
-  uint32_t *lingering, nlingering; /* slots; no more than there are lanes */
-  uint64_t published, collected;   /* tasks */
-  char *config;
-  struct shmx_sent config_sent; /* what the configuration brings with it is held while workers may start */
-};
-
-/* --- opening --- */
-
-/* The configuration is an envelope like any message, large enough never to need a carrier. */
-static int write_config(struct shmx_pool *pool, const struct shmx_pool_options *options, uint32_t *size) {
-  uint64_t room = shmx_envelope_size(&options->config);
-  if (room > UINT32_MAX) return -EFBIG;
-  pool->config = malloc(room);
-  if (!pool->config) return -ENOMEM;
-  return shmx_envelope_write(pool->host->memory, &options->config, shmx_memory_task_hold, pool->config, (uint32_t)room,
-                             size, &pool->config_sent);
-}
-
-static int create_mapping(struct shmx_pool *pool, const struct shmx_pool_options *options, int *fd) {
-  struct shmx_pool_layout layout;
-  uint64_t lanes = options->workers + (uint64_t)options->workers + SPARE_LANES;
-  if (lanes > SHMX_LANES_MAX) lanes = SHMX_LANES_MAX;
-  if (options->workers == 0 || options->workers > SHMX_LANES_MAX / 2) return -EINVAL;
-  uint32_t config_size;
-  int r = write_config(pool, options, &config_size);
-  if (r < 0) return r;
-  if (!shmx_pool_layout(SHMX_SLOTS, (uint32_t)lanes, config_size, &layout)) return -EINVAL;
-  *fd = shmx_os_memfd("shmx", layout.size);
-  if (*fd < 0) return *fd;
-  r = shmx_pool_map_attach(&pool->map, &layout, *fd);
-  if (r < 0) return r;
-  shmx_os_keep_from_children(pool->map.shm, layout.size);
-  atomic_store(&pool->map.shm->memory, options->memory);
-  atomic_store(&pool->map.shm->worker_tasks, options->worker_tasks);
-  atomic_store(&pool->map.shm->grace, options->grace);
-  memcpy(pool->map.config, pool->config, config_size);
-  return 0;
-}
-
-static int create_tables(struct shmx_pool *pool) {
-  uint32_t slots = pool->map.layout.slots, lanes = pool->map.layout.lanes;
-  pool->found_capacity = 2 * slots; /* every slot and every lane once */
-  pool->slots = calloc(slots, sizeof *pool->slots);
-  pool->free = calloc(slots, sizeof *pool->free);
-  pool->lanes = calloc(lanes, sizeof *pool->lanes);
-  pool->found = calloc(pool->found_capacity, sizeof *pool->found);
-  pool->lingering = calloc(lanes, sizeof *pool->lingering);
-  return pool->slots && pool->free && pool->lanes && pool->found && pool->lingering ? 0 : -ENOMEM;
-}
-
-static int ask_to_open(struct shmx_pool *pool, const struct shmx_pool_options *options, int memory_fd) {
-  struct shmx_request request = {.type = SHMX_REQ_OPEN,
-                                 .id = pool->id,
-                                 .slots = pool->map.layout.slots,
-                                 .lanes = pool->map.layout.lanes,
-                                 .config_size = pool->map.layout.config_size,
-                                 .workers = options->workers};
-  int fds[3] = {memory_fd, shmx_os_directory(), -1};
-  if (fds[1] < 0) return fds[1];
-  if (options->progress != SHMX_PROGRESS_NONE) fds[2] = shmx_terminal_open(STDERR_FILENO);
-  pool->shown = fds[2] >= 0; /* without standard error it is not shown, and that is no failure */
-  if (pool->shown) request.progress = options->progress;
-  if (request.progress == SHMX_PROGRESS_BARS) pool->host->draws = true;
-  int r = shmx_link_request(&pool->host->link, &request, fds, pool->shown ? 3 : 2), fd = -1;
-  close(fds[1]);
-  if (pool->shown) close(fds[2]);
-  if (r == 0) r = shmx_link_answer(&pool->host->link, &request, &fd);
-  if (r == 0 && fd >= 0) close(fd);
-  return r < 0 ? r : request.error;
-}
-
-static enum shmx_pool_names choose_names(const struct shmx_pool *pool) {
-  if (pool->output == SHMX_OUTPUT_LABEL) return SHMX_NAMES_PLAIN;
-  if (pool->shown) return SHMX_NAMES_WITH_ARGUMENTS;
-  return pool->host->link.trace ? SHMX_NAMES_PLAIN : SHMX_NAMES_NONE;
-}
-
-int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *options, struct shmx_pool **out) {
-  struct shmx_pool *pool = calloc(1, sizeof *pool);
-  if (!pool) return -ENOMEM;
-  int fd = -1;
-  pool->host = host;
-  pool->id = ++host->next_pool;
-  pool->wanted = options->workers;
-  pool->output = options->output;
-  host->pools++;
-  int r = create_mapping(pool, options, &fd);
-  if (r == 0) r = create_tables(pool);
-  if (r == 0) r = ask_to_open(pool, options, fd);
-  if (fd >= 0) close(fd);
-  if (r < 0) {
-    shmx_pool_destroy(pool);
-    return r;
-  }
-  pool->names = choose_names(pool);
-  *out = pool;
-  return 0;
-}
-
-int shmx_pool_ready(struct shmx_pool *pool, const char **why) {
-  uint32_t state = pool->known_state = atomic_load(&pool->map.shm->state);
-  *why = pool->map.shm->broken;
-  pool->map.shm->broken[SHMX_LANE_TEXT - 1] = 0;
-  return state == SHMX_POOL_OPENING ? 0 : state == SHMX_POOL_BROKEN ? -1 : 1;
-}
+enum { LANE_MARK = 1 << 24, LEFT_MARK = 1 << 25 };
 
 /* --- submitting --- */
 
-static void drop_sent(struct shmx_pool *pool, struct shmx_sent *sent) {
+void shmx_pool_drop_sent(struct shmx_pool *pool, struct shmx_sent *sent) {
   for (uint32_t i = 0; i < sent->nrefs; i++) shmx_memory_task_drop(pool->host->memory, &sent->refs[i]);
   shmx_sent_fini(sent);
 }
 
 static void free_slot(struct shmx_pool *pool, uint32_t number) {
-  struct slot *slot = &pool->slots[number];
+  struct shmx_pool_slot *slot = &pool->slots[number];
   slot->used = slot->found = false;
-  if (slot->sent.refs) drop_sent(pool, &slot->sent);
+  if (slot->sent.refs) shmx_pool_drop_sent(pool, &slot->sent);
   pool->free[pool->nfree++] = number;
 }
 
@@ -201,7 +66,7 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
   if (pool->host->link.dead) return -EPIPE;
   if (atomic_load_explicit(&pool->map.shm->state, memory_order_relaxed) >= SHMX_POOL_BROKEN) return -ESHUTDOWN;
   if (!take_slot(pool, ticket)) return -EAGAIN;
-  struct slot *slot = &pool->slots[*ticket];
+  struct shmx_pool_slot *slot = &pool->slots[*ticket];
   struct shmx_slot_shm *shm = &pool->map.slots[*ticket];
   if (pool->limited) shmx_limits_write(&pool->map, *ticket, slot->generation, &pool->limits);
   int r = shmx_envelope_write(pool->host->memory, message, shmx_memory_task_hold, shm->args, SHMX_SLOT_ARGS,
@@ -247,7 +112,7 @@ static void tell_to_stop(struct shmx_pool *pool, uint32_t lane, uint32_t ticket)
 }
 
 bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket, bool running) {
-  struct slot *slot = &pool->slots[ticket];
+  struct shmx_pool_slot *slot = &pool->slots[ticket];
   if (!slot->used || slot->found || pool->host->link.dead) return false;
   for (;;) {
     uint64_t word = atomic_load(&pool->map.slots[ticket].state);
@@ -266,7 +131,7 @@ bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket, bool running) {
 
 /* True when the slot is in flight and its word says that it has ended. */
 static bool has_ended(struct shmx_pool *pool, uint32_t number, uint64_t *word) {
-  struct slot *slot = &pool->slots[number];
+  struct shmx_pool_slot *slot = &pool->slots[number];
   if (!slot->used || slot->found) return false;
   *word = atomic_load_explicit(&pool->map.slots[number].state, memory_order_acquire);
   enum shmx_state state = shmx_word_state(*word);
@@ -276,7 +141,7 @@ static bool has_ended(struct shmx_pool *pool, uint32_t number, uint64_t *word) {
 
 static void begin_lane(struct shmx_pool *pool, uint32_t index, uint32_t peer) {
   struct shmx_lane_shm *shm = &pool->map.lanes[index];
-  pool->lanes[index] = (struct lane){.peer = peer};
+  pool->lanes[index] = (struct shmx_pool_lane){.peer = peer};
   shmx_ring_init(&pool->lanes[index].results, &shm->results, shmx_pool_map_results(&pool->map, index),
                  pool->map.layout.slots, sizeof(uint32_t));
 }
@@ -295,7 +160,7 @@ static void read_some(struct shmx_pool *pool, uint32_t index, int64_t count) {
 }
 
 static bool read_lane(struct shmx_pool *pool, uint32_t index) {
-  struct lane *lane = &pool->lanes[index];
+  struct shmx_pool_lane *lane = &pool->lanes[index];
   uint32_t peer = atomic_load_explicit(&pool->map.lanes[index].peer, memory_order_acquire);
   if (peer == SHMX_PEER_NONE) return false;
   if (peer != lane->peer) begin_lane(pool, index, peer);
@@ -351,7 +216,7 @@ static void look_for_lost(struct shmx_pool *pool) {
   if (pool->in_flight == pool->found_count) return;
   if (!dead && atomic_load(&pool->map.shm->state) < SHMX_POOL_BROKEN) return;
   for (uint32_t number = 0; number < pool->fresh; number++) {
-    struct slot *slot = &pool->slots[number];
+    struct shmx_pool_slot *slot = &pool->slots[number];
     uint64_t word = atomic_load(&pool->map.slots[number].state);
     if (!slot->used || slot->found) continue;
     bool queued = shmx_word_state(word) == SHMX_QUEUED;
@@ -529,45 +394,7 @@ int shmx_pool_wait_any(struct shmx_pool *const *pools, uint32_t count, int64_t d
 
 int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline) { return shmx_pool_wait_any(&pool, 1, deadline); }
 
-/* --- closing --- */
-
-void shmx_pool_close(struct shmx_pool *pool, int64_t kill_at) {
-  atomic_store(&pool->map.shm->kill_at, kill_at);
-  atomic_store(&pool->map.shm->wish, SHMX_WISH_CLOSE);
-  SHMX_FAULT("m6");
-  shmx_board_wake_all(&pool->map);
-  shmx_link_urge(&pool->host->link);
-}
-
-bool shmx_pool_is_closed(struct shmx_pool *pool) {
-  pool->known_state = atomic_load(&pool->map.shm->state);
-  return pool->host->link.dead || pool->known_state == SHMX_POOL_CLOSED;
-}
-
-/* Lets go of what ends brought that nobody took, and tells that the dead workers' results are read to the end. */
-static void drain(struct shmx_pool *pool) {
-  struct shmx_outcome outcome;
-  while (shmx_pool_next(pool, &outcome)) shmx_incoming_close(&outcome.message);
-}
-
-void shmx_pool_destroy(struct shmx_pool *pool) {
-  if (!pool) return;
-  if (pool->map.shm && pool->found) drain(pool);
-  pool->host->pools--;
-  for (uint32_t i = 0; pool->slots && i < pool->fresh; i++)
-    if (pool->slots[i].used) free_slot(pool, i);
-  drop_sent(pool, &pool->config_sent);
-  struct shmx_request request = {.type = SHMX_REQ_FORGET, .id = pool->id};
-  if (pool->map.shm && !pool->host->link.dead) shmx_link_request(&pool->host->link, &request, NULL, 0);
-  shmx_pool_map_detach(&pool->map);
-  free(pool->slots);
-  free(pool->free);
-  free(pool->lanes);
-  free(pool->found);
-  free(pool->lingering);
-  free(pool->config);
-  free(pool);
-}
+/* --- looking --- */
 
 bool shmx_pool_is_claimed(const struct shmx_pool *pool, uint32_t ticket) {
   return shmx_word_state(atomic_load(&pool->map.slots[ticket].state)) != SHMX_QUEUED;
@@ -580,15 +407,3 @@ uint32_t shmx_pool_attempt(const struct shmx_pool *pool, uint32_t ticket) {
 const struct shmx_pool_map *shmx_pool_map_of(const struct shmx_pool *pool) { return &pool->map; }
 
 uint32_t shmx_pool_in_flight(const struct shmx_pool *pool) { return pool->in_flight; }
-
-bool shmx_pool_worker(struct shmx_pool *pool, uint32_t number, struct shmx_worker_info *info) {
-  for (uint32_t i = 0; i < shmx_pool_map_lanes(&pool->map); i++) {
-    struct shmx_lane_shm *lane = &pool->map.lanes[i];
-    uint32_t state = atomic_load(&lane->state), pid = atomic_load(&lane->pid);
-    if (pid == 0 || atomic_load(&lane->number) != number) continue;
-    if (state != SHMX_LANE_STARTING && state != SHMX_LANE_READY) continue;
-    *info = (struct shmx_worker_info){pid, (enum shmx_lane_state)state, atomic_load(&lane->ended)};
-    return true;
-  }
-  return false;
-}

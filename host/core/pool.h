@@ -102,12 +102,4 @@ uint32_t shmx_pool_in_flight(const struct shmx_pool *pool);
 /* The pool's mapping, to look at (pool_view.h). */
 const struct shmx_pool_map *shmx_pool_map_of(const struct shmx_pool *pool);
 
-/* The worker with this number (from 1): false when there is none now. */
-struct shmx_worker_info {
-  uint32_t pid;
-  enum shmx_lane_state state;
-  uint64_t ended;
-};
-bool shmx_pool_worker(struct shmx_pool *pool, uint32_t number, struct shmx_worker_info *info);
-
 #endif

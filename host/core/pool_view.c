@@ -28,6 +28,19 @@ uint32_t shmx_pool_worker_of(const struct shmx_pool *pool, uint32_t ticket) {
   return has ? atomic_load(&map->lanes[lane].number) : 0;
 }
 
+bool shmx_pool_worker(const struct shmx_pool *pool, uint32_t number, struct shmx_worker_info *info) {
+  const struct shmx_pool_map *map = shmx_pool_map_of(pool);
+  for (uint32_t i = 0; i < shmx_pool_map_lanes(map); i++) {
+    struct shmx_lane_shm *lane = &map->lanes[i];
+    uint32_t state = atomic_load(&lane->state), pid = atomic_load(&lane->pid);
+    if (pid == 0 || atomic_load(&lane->number) != number) continue;
+    if (state != SHMX_LANE_STARTING && state != SHMX_LANE_READY) continue;
+    *info = (struct shmx_worker_info){pid, (enum shmx_lane_state)state, atomic_load(&lane->ended)};
+    return true;
+  }
+  return false;
+}
+
 void shmx_pool_handovers(const struct shmx_pool *pool, struct shmx_histogram *times) {
   const struct shmx_pool_map *map = shmx_pool_map_of(pool);
   for (uint32_t i = 0; i < shmx_pool_map_lanes(map); i++) shmx_histogram_merge(times, &map->lanes[i].handovers);

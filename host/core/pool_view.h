@@ -20,6 +20,14 @@ void shmx_pool_view(const struct shmx_pool *pool, struct shmx_pool_view *view,
 /* The number of the worker that has the task; 0: none. */
 uint32_t shmx_pool_worker_of(const struct shmx_pool *pool, uint32_t ticket);
 
+/* The worker with this number (from 1): false when there is none now. */
+struct shmx_worker_info {
+  uint32_t pid;
+  enum shmx_lane_state state;
+  uint64_t ended;
+};
+bool shmx_pool_worker(const struct shmx_pool *pool, uint32_t number, struct shmx_worker_info *info);
+
 /* Adds the times of the handovers that the pool's workers have completed. */
 void shmx_pool_handovers(const struct shmx_pool *pool, struct shmx_histogram *times);
 
