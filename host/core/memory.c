@@ -96,7 +96,7 @@ const struct shmx_segment *shmx_memory_find(const struct shmx_memory *memory, ui
 static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   struct shmx_process_shm *self = memory->link->self;
   atomic_store(&self->refused, 0);
-  atomic_store(&self->wants_bytes, size);
+  atomic_store(&self->wants_bytes, shmx_warehouse_need(size));
   atomic_store(&self->wants_order, memory->order);
   atomic_fetch_or(&self->wants, SHMX_WANTS_MEMORY);
   shmx_link_urge(memory->link);

@@ -48,6 +48,9 @@ struct shmx_memory {
 int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out);
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block);
 
+/* How much of the budget such a segment needs at least, if nothing is warm. */
+uint64_t shmx_warehouse_need(uint64_t size);
+
 /* Takes room in the budget for a chunk that is made elsewhere, and gives it back. 0, -EDQUOT or -EFBIG. */
 int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size);
 void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size);

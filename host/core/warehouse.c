@@ -17,7 +17,8 @@ enum {
   LARGE = 4 << 20,        /* from here on a segment has a chunk of its own */
   SMALL_FIRST = 1 << 20,  /* the first chunk for small segments; the next ones double */
   SMALL_ASKED = 16 << 20, /* before one of this size is made, the supervisor is asked for what is free */
-  SMALL_LAST = 16 << 20
+  SMALL_LAST = 16 << 20,
+  SMALL_LEAST = 64 << 10 /* when memory is short */
 };
 
 /* --- the budget --- */
@@ -137,13 +138,24 @@ int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size) {
 
 void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size) { set_charge(memory, memory->charged - size); }
 
+static uint64_t whole_pages(uint64_t size) {
+  uint64_t page = shmx_os_page_size();
+  return (size + page - 1) / page * page;
+}
+
+/* A chunk for small segments holds this one even when the allocator rounds its size up to the next class. */
+uint64_t shmx_warehouse_need(uint64_t size) {
+  if (size >= LARGE) return whole_pages(size);
+  uint64_t least = size + size / 8;
+  return least > SMALL_LEAST ? whole_pages(least) : SMALL_LEAST;
+}
+
 /* The pages of a large chunk are taken at once, so that no touch can fail later, unless the segment's content is produced,
  * which takes them if they are small. */
 static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags,
                         struct shmx_chunk **out) {
-  uint64_t page = shmx_os_page_size();
-  if (size > INT64_MAX - page) return -EFBIG;
-  size = (size + page - 1) / page * page;
+  if (size > INT64_MAX - shmx_os_page_size()) return -EFBIG;
+  size = whole_pages(size);
   int r = shmx_warehouse_charge(memory, size);
   if (r < 0) return r;
   struct shmx_chunk *chunk;
@@ -195,12 +207,10 @@ static int get_large(struct shmx_memory *memory, uint64_t size, unsigned flags, 
   return 0;
 }
 
-/* The chunk holds the segment even when the allocator rounds its size up to the next class. */
+/* Adds a chunk of this size for small segments. */
 static int add_small(struct shmx_memory *memory, uint64_t size) {
-  if (!memory->small) memory->next_small = SMALL_FIRST;
-  uint64_t least = size + size / 8;
   struct shmx_chunk *chunk;
-  int r = create_chunk(memory, least > memory->next_small ? least : memory->next_small, false, 0, &chunk);
+  int r = create_chunk(memory, size, false, 0, &chunk);
   if (r < 0) return r;
   r = shmx_heap_add(&memory->heap, chunk);
   if (r < 0) destroy(memory, chunk);
@@ -208,10 +218,13 @@ static int add_small(struct shmx_memory *memory, uint64_t size) {
   return r;
 }
 
-static int get_small(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+/* When memory is short, from a chunk of no more than the segment needs. */
+static int get_small(struct shmx_memory *memory, uint64_t size, bool is_short, struct shmx_block **out) {
   *out = shmx_heap_alloc(&memory->heap, size);
   if (*out) return 0;
-  int r = add_small(memory, size);
+  if (!memory->small) memory->next_small = SMALL_FIRST;
+  uint64_t least = shmx_warehouse_need(size);
+  int r = add_small(memory, is_short || least > memory->next_small ? least : memory->next_small);
   if (r < 0) return r;
   *out = shmx_heap_alloc(&memory->heap, size);
   return *out ? 0 : -ENOMEM;
@@ -242,10 +255,31 @@ int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags
   int r = -EDQUOT;
   *out = shmx_heap_alloc(&memory->heap, size);
   if (*out) return 0;
-  if (!memory->small || memory->next_small < SMALL_ASKED) r = get_small(memory, size, out);
-  if (r != -EDQUOT) return r;
+  if (!memory->small || memory->next_small < SMALL_ASKED) r = get_small(memory, size, false, out);
+  if (r != -EDQUOT && r != -EFBIG) return r;
   if (memory->link) ask_for_freed(memory, size);
-  return get_small(memory, size, out);
+  r = get_small(memory, size, false, out);
+  return r == -EDQUOT || r == -EFBIG ? get_small(memory, size, true, out) : r;
+}
+
+/* Nothing is kept warm while somebody waits for memory. */
+static bool is_wanted(const struct shmx_memory *memory) {
+  return memory->link && atomic_load(&memory->link->domain->oldest_waiter) > 0;
+}
+
+static void put_large(struct shmx_memory *memory, struct shmx_chunk *chunk) {
+  chunk->first->clean = false;
+  chunk->freed_at = ++memory->warm_serial;
+  memory->warm += chunk->size;
+  if (chunk->retired || chunk->unwritten) memory->warm -= chunk->size, destroy(memory, chunk);
+  else cool(memory, is_wanted(memory) ? 0 : shmx_memory_budget(memory) / 8);
+}
+
+static void put_small(struct shmx_memory *memory, struct shmx_chunk *chunk, struct shmx_block *block) {
+  shmx_heap_free(&memory->heap, block);
+  if (chunk->segments > 0 || !is_wanted(memory)) return;
+  shmx_heap_remove(&memory->heap, chunk);
+  destroy(memory, chunk);
 }
 
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block) {
@@ -253,17 +287,11 @@ void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block) {
   if (chunk->outside || chunk->sealed) {
     destroy(memory, chunk);
   } else if (chunk->large) {
-    block->clean = false;
-    chunk->freed_at = ++memory->warm_serial;
-    memory->warm += chunk->size;
-    /* Nothing is kept warm while somebody waits for memory. */
-    bool wanted = memory->link && atomic_load(&memory->link->domain->oldest_waiter) > 0;
-    if (chunk->retired || chunk->unwritten) memory->warm -= chunk->size, destroy(memory, chunk);
-    else cool(memory, wanted ? 0 : shmx_memory_budget(memory) / 8);
-  } else if (chunk->retired) {
-    if (chunk->segments == 0) destroy(memory, chunk);
-  } else {
-    shmx_heap_free(&memory->heap, block);
+    put_large(memory, chunk);
+  } else if (!chunk->retired) {
+    put_small(memory, chunk, block);
+  } else if (chunk->segments == 0) {
+    destroy(memory, chunk);
   }
 }
 

@@ -94,6 +94,22 @@ static void the_budget_refuses_before_anything_is_made(void) {
   shmx_segment_release(second);
 }
 
+/* Chunks for small segments double, but the last ones are no larger than what is left. */
+static void small_segments_fill_the_budget(void) {
+  static struct shmx_segment *segments[40];
+  int count = 0, r;
+  shmx_memory_set_budget(&alone, 32 * MIB);
+  while ((r = alloc(&alone, MIB, &segments[count])) == 0) count++;
+  CHECK(r == -EDQUOT && alone.charged <= 32 * MIB);
+  CHECK(alone.charged + shmx_warehouse_need(MIB) > 32 * MIB);
+  while (count > 0) shmx_segment_release(segments[--count]);
+  shmx_memory_trim(&alone);
+  shmx_memory_set_budget(&alone, 12 * MIB); /* less than the next chunk would be */
+  CHECK(alloc(&alone, MIB, &segments[0]) == 0 && alloc(&alone, 4 * MIB - 1, &segments[1]) == 0);
+  CHECK(alloc(&alone, 4 * MIB - 1, &segments[2]) == 0 && alone.charged <= 12 * MIB);
+  for (int i = 0; i < 3; i++) shmx_segment_release(segments[i]);
+}
+
 /* --- failing system calls --- */
 
 static struct shmx_syscalls real;
@@ -448,6 +464,7 @@ static const struct test tests[] = {
     {"segments_are_zeroed_aligned_and_apart", segments_are_zeroed_aligned_and_apart},
     {"a_large_segment_is_warm_when_it_is_used_again", a_large_segment_is_warm_when_it_is_used_again},
     {"the_budget_refuses_before_anything_is_made", the_budget_refuses_before_anything_is_made},
+    {"small_segments_fill_the_budget", small_segments_fill_the_budget},
     {"each_system_call_may_fail", each_system_call_may_fail},
     {"chunks_of_some_mib_are_made_of_large_pages", chunks_of_some_mib_are_made_of_large_pages},
     {"fresh_small_pages_are_produced_in_pieces_and_warm_memory_at_once",

@@ -61,6 +61,29 @@ describe("a budget", function()
     for i = 1, 30 do pool:submit(make, i, SIZE):get() end
   end)
 
+  it("has room for what garbage of the script's own arrays had", function()
+    local pool <close> = shmx.pool { workers = WORKERS, progress = false }
+    collectgarbage "stop"
+    finally(function() collectgarbage "restart" end)
+    local own = {}
+    while pcall(function() own[#own + 1] = shmx.array("u8", 1 << 20) end) do end
+    assert.is_true(#own > 0)
+    for i in pairs(own) do own[i] = nil end
+    assert.are.equal(1 << 20, #pool:submit(make, 1, 1 << 20):get())
+  end)
+
+  it("is filled by small results that somebody keeps, and then refuses", function()
+    local pool <close> = shmx.pool { workers = WORKERS, progress = false }
+    local tasks, ends = {}, { done = 0, refused = 0 }
+    for i = 1, 2 * BUDGET >> 20 do tasks[i] = pool:submit(make, i, 1 << 20) end
+    for _, task in ipairs(tasks) do
+      task:wait()
+      ends[task.status] = ends[task.status] + 1
+    end
+    assert.is_true(ends.done >= BUDGET / 2 >> 20 and ends.refused > 0, ends.done .. " done")
+    check_charge()
+  end)
+
   it("does not take the time of a task that waits for memory", function()
     local pool <close> = shmx.pool { workers = WORKERS, timeout = 0.4, progress = false }
     local tasks = {}
