@@ -193,8 +193,12 @@ static void break_pool(struct sup *s, struct sup_pool *pool, const char *why) {
   snprintf(shm->broken, sizeof shm->broken, "%s", why);
   shmx_workers_close(pool->workers);
   atomic_store(&shm->state, SHMX_POOL_BROKEN);
-  for (uint32_t lane = 0; lane < pool->lanes; lane++)
-    if (pool->by_lane[lane]) shmx_os_pidfd_kill(pool->by_lane[lane]->pidfd, SIGKILL);
+  for (uint32_t lane = 0; lane < pool->lanes; lane++) {
+    struct sup_peer *peer = pool->by_lane[lane];
+    if (!peer || peer->dead) continue;
+    peer->broken = true;
+    shmx_os_pidfd_kill(peer->pidfd, SIGKILL);
+  }
   shmx_bell_ring(&s->domain->main.bell, s->main_bell);
 }
 
@@ -277,7 +281,8 @@ static enum shmx_state verdict_on(enum shmx_state state) {
   }
 }
 
-/* Decides on a slot that the dead worker had. True when its task has ended by that. Main can withdraw it meanwhile. */
+/* Decides on a slot that the dead worker had. True when its task has ended by that. Main can withdraw it meanwhile. What
+ * ran in a pool that broke is queued again, where main finds it with what was never claimed, and says why. */
 static bool judge_slot(struct sup_pool *pool, const struct sup_peer *peer, uint32_t slot) {
   struct shmx_pool_map *map = &pool->map;
   for (;;) {
@@ -285,7 +290,8 @@ static bool judge_slot(struct sup_pool *pool, const struct sup_peer *peer, uint3
     enum shmx_state state = shmx_word_state(word), verdict = verdict_on(state);
     if (verdict == SHMX_FREE || shmx_word_lane(word) != peer->lane) return false;
     bool open = state == SHMX_CLAIMED || state == SHMX_EXPIRED;
-    if (open && sup_pool_may_retry(pool, slot, word) && shmx_board_retry(map, slot, word)) return false;
+    bool again = peer->broken || sup_pool_may_retry(pool, slot, word);
+    if (open && again && shmx_board_retry(map, slot, word)) return false;
     if (state == SHMX_CLAIMED) map->slots[slot].verdict = (uint32_t)peer->status;
     if (shmx_board_decide(map, slot, word, verdict)) return true;
   }

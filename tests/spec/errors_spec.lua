@@ -195,6 +195,13 @@ pool:execute { shmx.task(work, 1), shmx.task(work, 2), shmx.task(work, 3) }]])
     assert.matches("^script.lua:1: the pool cannot start: a worker cannot be started: the limit of open files .*ulimit "
       .. "%-n.*; ask for fewer workers$",
       message_of('require "shmx".pool { workers = 100, init = function() end }', { before = "ulimit -n 64" }))
+    assert.matches("^script.lua:4: task os.execute crashed: its pool is broken: a worker cannot be started: the limit "
+      .. "of open files .*ulimit %-n.*; ask for fewer workers$",
+      message_of([[
+local pool = require "shmx".pool { workers = 100 }
+local tasks = {}
+for i = 1, 10 do tasks[i] = pool:submit(os.execute, "sleep 10") end
+for i = 1, 10 do tasks[i]:get() end]], { before = "ulimit -n 64" }))
     assert.matches("^script.lua:1: the supervisor .*/shmx%-host cannot be started: the limit of open files is reached",
       message_of('require "shmx".pool { workers = 1 }', { before = "ulimit -n 8" }))
   end)
