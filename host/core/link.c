@@ -81,6 +81,7 @@ bool shmx_link_next_note(struct shmx_link *link, struct shmx_note *note) {
 
 int shmx_link_sleep(struct shmx_link *link, int64_t deadline) {
   if (link->dead) return -EPIPE;
+  shmx_patience_sleeps(&link->patience);
   if (link->own_bell < 0) {
     int r = shmx_os_futex_wait(&link->self->bell.word, SHMX_BELL_ASLEEP, deadline);
     return r == -EAGAIN ? 0 : r;

@@ -11,7 +11,7 @@
  * it away.
  *
  * The kernel leaves processes that never sleep where they are, even two that wait for each other on one core beside an idle
- * one. Who has had to share its core for a while tries another.
+ * one. Who has had to share its core for a while, without a sleep between, tries another.
  */
 #ifndef SHMX_CORE_PATIENCE_H
 #define SHMX_CORE_PATIENCE_H
@@ -47,6 +47,9 @@ static inline void shmx_patience_begin(struct shmx_patience *patience) {
 
 /* The next wait begins by giving the core away. */
 static inline void shmx_patience_share(struct shmx_patience *patience) { patience->shares = true; }
+
+/* The process goes to sleep: the kernel chooses its core anew when it wakes up. */
+static inline void shmx_patience_sleeps(struct shmx_patience *patience) { patience->shared = 0; }
 
 /* Lets others run, at the time `now`. */
 static inline void shmx_patience_yield(struct shmx_patience *patience, int64_t now) {
