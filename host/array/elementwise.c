@@ -92,7 +92,7 @@ static bool is_repeated(const struct shmx_view *view) {
   return true;
 }
 
-/* Operands and result that all lie as the kernel wants them. */
+/* Operands that all lie as the kernel wants them. */
 struct whole {
   shmx_op_kernel *kernel;
   int operands;
@@ -108,37 +108,38 @@ static void make_piece(void *context, int64_t first, int64_t count, void *to) {
   w->kernel(to, in, count, w->uniform);
 }
 
-/* False if they do not lie like that. */
-static bool find_whole(struct whole *w, const struct shmx_elementwise *call) {
-  w->operands = shmx_op_info(call->op)->operands;
-  w->uniform = 0;
-  if (call->out.dtype != shmx_op_result(call->op, call->dtype) || !shmx_view_is_contiguous(&call->out)) return false;
-  for (int i = 0; i < w->operands; i++) {
-    const struct shmx_view *in = &call->in[i];
-    bool repeated = is_repeated(in);
-    if (in->dtype != shmx_op_operand(call->op, i, call->dtype)) return false;
-    if (!repeated && !shmx_view_is_contiguous(in)) return false;
-    w->uniform |= (unsigned)repeated << i;
-    w->in[i] = in->data;
-    w->size[i] = repeated ? 0 : shmx_dtype_size(in->dtype);
+/* Only large results are made piece by piece; and not in place, since then their lines are in the cache already. */
+void shmx_elementwise_whole(enum shmx_op op, enum shmx_dtype dtype, void *out, const void *const *in, unsigned uniform,
+                            int64_t count) {
+  struct whole w = {.kernel = shmx_op_find(op, dtype), .operands = shmx_op_info(op)->operands, .uniform = uniform};
+  int64_t size = shmx_dtype_size(shmx_op_result(op, dtype)), read = 0;
+  bool apart = true;
+  for (int i = 0; i < w.operands; i++) {
+    w.in[i] = in[i];
+    w.size[i] = uniform >> i & 1 ? 0 : shmx_dtype_size(shmx_op_operand(op, i, dtype));
+    read += w.size[i];
+    apart &= in[i] != out;
   }
-  w->kernel = shmx_op_find(call->op, call->dtype);
-  return true;
+  if (apart && shmx_stream_suits(out, count, size, read)) {
+    shmx_stream_run(out, count, size, make_piece, &w);
+  } else {
+    w.kernel(out, in, count, uniform);
+  }
 }
 
 /* The usual case at the least cost. False if it is not that. */
 static bool run_whole(const struct shmx_elementwise *call) {
-  struct whole w;
-  if (!find_whole(&w, call)) return false;
-  int64_t count = shmx_view_count(&call->out), size = shmx_dtype_size(call->out.dtype);
-  int64_t read = 0;
-  bool apart = true; /* an operand that is the result as well has its lines in the cache */
-  for (int i = 0; i < w.operands; i++) read += w.size[i], apart &= w.in[i] != call->out.data;
-  if (apart && shmx_stream_suits(call->out.data, count, size, read)) {
-    shmx_stream_run(call->out.data, count, size, make_piece, &w);
-  } else {
-    make_piece(&w, 0, count, call->out.data);
+  const void *in[SHMX_OP_MAX_OPERANDS];
+  unsigned uniform = 0;
+  const int operands = shmx_op_info(call->op)->operands;
+  if (call->out.dtype != shmx_op_result(call->op, call->dtype) || !shmx_view_is_contiguous(&call->out)) return false;
+  for (int i = 0; i < operands; i++) {
+    if (call->in[i].dtype != shmx_op_operand(call->op, i, call->dtype)) return false;
+    if (is_repeated(&call->in[i])) uniform |= 1U << i;
+    else if (!shmx_view_is_contiguous(&call->in[i])) return false;
+    in[i] = call->in[i].data;
   }
+  shmx_elementwise_whole(call->op, call->dtype, call->out.data, in, uniform, shmx_view_count(&call->out));
   return true;
 }
 

@@ -23,4 +23,9 @@ struct shmx_elementwise {
  * integer divisor is 0. */
 int shmx_elementwise_run(const struct shmx_elementwise *call);
 
+/* The same where everything lies as the kernel wants it: one element after another, in the dtypes in which the operation
+ * computes. Bit i of `uniform` says that operand i is one element. No integer divisor is 0. */
+void shmx_elementwise_whole(enum shmx_op op, enum shmx_dtype dtype, void *out, const void *const *in, unsigned uniform,
+                            int64_t count);
+
 #endif

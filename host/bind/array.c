@@ -17,13 +17,7 @@
 #include "bind/array_parts.h"
 #include "bind/process.h"
 
-static const char array_tag;
-
-struct shmx_array *shmx_array_test(lua_State *L, int index) {
-  struct shmx_array *array = lua_touserdata(L, index);
-  if (!array || lua_rawlen(L, index) != sizeof *array || array->tag != &array_tag) return NULL;
-  return array;
-}
+const char shmx_array_tag;
 
 struct shmx_array *shmx_array_check(lua_State *L, int index) {
   struct shmx_array *array = shmx_array_test(L, index);
@@ -45,8 +39,8 @@ struct shmx_array *shmx_array_check_writable(lua_State *L, int index) {
 struct shmx_array *shmx_array_push(lua_State *L) {
   struct shmx_array *array = lua_newuserdatauv(L, sizeof *array, 0);
   memset(array, 0, sizeof *array);
-  array->tag = &array_tag;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &array_tag); /* quicker than by its name */
+  array->tag = &shmx_array_tag;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &shmx_array_tag); /* quicker than by its name */
   lua_setmetatable(L, -2);
   return array;
 }
@@ -227,20 +221,23 @@ static void push_methods(lua_State *L) {
 }
 
 static void make_metatable(lua_State *L) {
+  enum { ROOM = 64 };
   static const luaL_Reg plain[] = {{"__gc", array_close},
                                    {"__close", array_close},
                                    {"__len", array_len},
                                    {"__tostring", shmx_array_tostring},
                                    {NULL, NULL}};
   static const luaL_Reg indexing[] = {{"__index", shmx_array_index}, {"__newindex", shmx_array_newindex}, {NULL, NULL}};
-  luaL_newmetatable(L, SHMX_ARRAY_TYPE);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &array_tag);
-  add_functions(L, plain);
-  shmx_array_add_operators(L);
+  lua_createtable(L, 0, ROOM);
   push_methods(L);
   luaL_setfuncs(L, indexing, 1);
-  lua_pop(L, 1);
+  lua_pushliteral(L, SHMX_ARRAY_TYPE);
+  lua_setfield(L, -2, "__name");
+  add_functions(L, plain);
+  shmx_array_add_operators(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &shmx_array_tag);
+  lua_setfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_TYPE);
 }
 
 void shmx_array_open(lua_State *L) {

@@ -24,8 +24,13 @@ struct shmx_array {
 /* The array at `index`; raises unless it is one that is open. */
 struct shmx_array *shmx_array_check(lua_State *L, int index);
 
-/* The array at `index`, open or closed, or NULL for any other value. */
-struct shmx_array *shmx_array_test(lua_State *L, int index);
+/* The array at `index`, open or closed, or NULL for any other value. Inline, for a[i]. */
+extern const char shmx_array_tag;
+static inline struct shmx_array *shmx_array_test(lua_State *L, int index) {
+  struct shmx_array *array = (struct shmx_array *)lua_touserdata(L, index);
+  if (!array || lua_rawlen(L, index) != sizeof *array || array->tag != &shmx_array_tag) return NULL;
+  return array;
+}
 
 /* Pushes a closed array; the caller then sets the view and the segment, whose reference passes to the array. It counts
  * as open from when the segment and the view's data are set. */

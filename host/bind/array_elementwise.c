@@ -3,7 +3,7 @@
  * The elementwise operations (array/op.h) for scripts: as methods `a:add(b, {out = c})`, as functions `shmx.add(a, b)`,
  * and as operators.
  *
- * All of them are one C function. Its upvalues are the name for errors, the operation, and the metatable of arrays. An
+ * All of them are one C function. Its upvalues are the name for errors, the operation, and whether it is an operator. An
  * operand is an array, or a number or boolean, which is weak (array/promote.h); functions of numbers alone give a number.
  *
  * Making an array may run finalizers, which may close any array, also an operand. So shapes and dtypes are read first,
@@ -30,10 +30,7 @@ struct call {
   uint64_t element[SHMX_OP_MAX_OPERANDS];         /* the numbers, in the dtype of their operand */
 };
 
-static bool is_operator(lua_State *L) {
-  const char *name = lua_tostring(L, lua_upvalueindex(1));
-  return strchr("+-*/%^&|~<>", name[0]) != NULL;
-}
+static bool is_operator(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
 
 static int bad_operand(lua_State *L, int arg, const char *problem) {
   if (!is_operator(L)) return shmx_array_bad_argument(L, arg, "%s", problem);
@@ -195,7 +192,9 @@ static int run_numbers(lua_State *L, struct call *call) {
 }
 
 static int elementwise(lua_State *L) {
-  struct call call = {.op = (enum shmx_op)lua_tointeger(L, lua_upvalueindex(2))};
+  const enum shmx_op op = (enum shmx_op)lua_tointeger(L, lua_upvalueindex(2));
+  if (shmx_array_run_quickly(L, op, is_operator(L))) return 1;
+  struct call call = {.op = op};
   call.operands = shmx_op_info(call.op)->operands;
   if (is_operator(L) || lua_gettop(L) < call.operands) lua_settop(L, call.operands); /* `-a` comes with `a` twice */
   find_arrays(L, &call);
@@ -216,17 +215,18 @@ int shmx_array_find_op(lua_State *L, int index) {
   return op;
 }
 
-static void add_op(lua_State *L, const char *key, const char *name, int op) {
+static void add_op(lua_State *L, const char *key, const char *name, int op, bool as_operator) {
   lua_pushstring(L, name);
   lua_pushinteger(L, op);
-  lua_pushcclosure(L, elementwise, 2);
+  lua_pushboolean(L, as_operator);
+  lua_pushcclosure(L, elementwise, 3);
   lua_setfield(L, -2, key);
 }
 
 void shmx_array_add_ops(lua_State *L) {
   for (int op = 0; op < SHMX_OP_COUNT; op++) {
     const char *name = shmx_op_info((enum shmx_op)op)->name;
-    add_op(L, name, name, op);
+    add_op(L, name, name, op, false);
   }
 }
 
@@ -242,6 +242,6 @@ void shmx_array_add_operators(lua_State *L) {
       {"__shl", "<<", SHMX_OP_SHL}, {"__shr", ">>", SHMX_OP_SHR},
   };
   for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
-    add_op(L, operators[i].event, operators[i].sign, operators[i].op);
+    add_op(L, operators[i].event, operators[i].sign, operators[i].op, true);
   }
 }

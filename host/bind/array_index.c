@@ -188,6 +188,17 @@ static int newindex_slowly(lua_State *L) {
                     (LUAI_UACINT)i, (int)view->ndim, (LUAI_UACINT)i);
 }
 
+/* The value at index 3, for the dtypes that scripts use most; the others are left to shmx_element_store. */
+static inline bool store_wide(lua_State *L, enum shmx_dtype dtype, void *p) {
+  if (dtype == SHMX_I64 && lua_isinteger(L, 3)) {
+    *(lua_Integer *)p = lua_tointeger(L, 3);
+    return true;
+  }
+  if (dtype != SHMX_F64 || lua_type(L, 3) != LUA_TNUMBER) return false;
+  *(lua_Number *)p = lua_tonumber(L, 3);
+  return true;
+}
+
 int shmx_array_newindex(lua_State *L) {
   struct shmx_array *array = shmx_array_test(L, 1);
   lua_Integer i;
@@ -195,7 +206,8 @@ int shmx_array_newindex(lua_State *L) {
   const struct shmx_view *view = &array->view;
   if (view->ndim != 1 || (uint64_t)i - 1 >= (uint64_t)view->shape[0]) return newindex_slowly(L);
   if (array->segment->read_only) return newindex_slowly(L);
-  if (shmx_element_store(L, 3, view->dtype, (char *)view->data + (i - 1) * view->strides[0])) return 0;
+  char *p = (char *)view->data + (i - 1) * view->strides[0];
+  if (store_wide(L, view->dtype, p) || shmx_element_store(L, 3, view->dtype, p)) return 0;
   return bad_element(L, view, &(int64_t){i - 1}, 3);
 }
 

@@ -11,6 +11,7 @@
 #include <lauxlib.h>
 
 #include "array/kernel.h"
+#include "array/op.h"
 #include "bind/array.h"
 
 /* Raises "bad argument #arg to 'name' (message)". Returns nothing; int for the sake of `return`. */
@@ -73,6 +74,9 @@ void shmx_array_add_fields(lua_State *L);
  * metamethods (array_elementwise.c). */
 void shmx_array_add_ops(lua_State *L);
 void shmx_array_add_operators(lua_State *L);
+
+/* Does the call if it is a usual one, and leaves its result on the top (array_quick.c). */
+bool shmx_array_run_quickly(lua_State *L, enum shmx_op op, bool is_operator);
 
 /* The operation (array/op.h) that the function at `index` is, by whatever name it came; or -1 for any other value. */
 int shmx_array_find_op(lua_State *L, int index);
