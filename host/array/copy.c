@@ -10,6 +10,7 @@
 #include "array/kernel.h"
 #include "array/loop.h"
 #include "array/stream.h"
+#include "array/turn.h"
 
 enum { TILE = 16, TILED_ROW = 8 };
 
@@ -40,14 +41,27 @@ COPY_TILE(uint64_t)
 
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-static void copy_plane(const struct plane *p, int64_t size) {
+/* Whether rows of the target are columns of the source, both without gaps; turned around to be so if the columns are. */
+static bool are_crossed(struct plane *p, int64_t size) {
+  if (p->to_step == size && p->from_stride == size) {
+    *p = (struct plane){p->to, p->from, p->to_step, p->from_step, p->rows, p->to_stride, p->from_stride, p->count};
+  }
+  return p->to_stride == size && p->from_step == size;
+}
+
+static void copy_plane(struct plane p, int64_t size) {
   typedef void copy_tile(const struct plane *, int64_t, int64_t, int64_t, int64_t);
   static copy_tile *const tiles[] = {
       [1] = copy_tile_uint8_t, [2] = copy_tile_uint16_t, [4] = copy_tile_uint32_t, [8] = copy_tile_uint64_t};
-  for (int64_t row = 0; row < p->rows; row += TILE) {
-    int64_t rows = p->rows - row < TILE ? p->rows - row : TILE;
-    for (int64_t column = 0; column < p->count; column += TILE) {
-      tiles[size](p, row, column, rows, p->count - column < TILE ? p->count - column : TILE);
+  shmx_turn_kernel *turn = are_crossed(&p, size) ? shmx_turns()->turn[size] : NULL;
+  for (int64_t row = 0; row < p.rows; row += TILE) {
+    int64_t rows = p.rows - row < TILE ? p.rows - row : TILE;
+    for (int64_t column = 0; column < p.count; column += TILE) {
+      int64_t columns = p.count - column < TILE ? p.count - column : TILE;
+      if (!turn) tiles[size](&p, row, column, rows, columns);
+      else
+        turn(p.to + row * p.to_step + column * size, p.to_step, p.from + row * size + column * p.from_stride,
+             p.from_stride, rows, columns);
     }
   }
 }
@@ -73,7 +87,7 @@ static void copy_planes(struct shmx_loop *loop, int64_t size) {
   }
   do {
     p.to = loop->data[0], p.from = loop->data[1];
-    copy_plane(&p, size);
+    copy_plane(p, size);
   } while (shmx_loop_next(loop));
 }
 

@@ -135,17 +135,18 @@ FOLD(prod_f64, double, double, acc *x)
 SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
 
 /* In lanes, so that no comparison waits for the one before it: so many that the compiler makes vectors of them. Whether
- * there is a NaN among the elements is asked of two at a time; then the row is looked at once more, one by one. */
+ * there is a NaN among the elements is asked of two at a time; then the row is looked at once more, one by one. The last
+ * round ends with the row, whatever of it has been seen before. */
 #define FLOAT_EXTREME(word, tag, type, integer, sign, better)                                                          \
   static void word##_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                 \
     enum { WIDTH = 32 };                                                                                               \
     type best = *(type *)accumulator, lane[2 * WIDTH];                                                                 \
     integer nan[WIDTH] = {0}, any = 0;                                                                                 \
-    int64_t done = stride == (int64_t)sizeof(type) && best == best ? count / (2 * WIDTH) * (2 * WIDTH) : 0;            \
+    int64_t done = stride == (int64_t)sizeof(type) && best == best && count >= 2 * WIDTH ? count : 0;                  \
     const type *in = (const type *)(const void *)data;                                                                 \
     for (int k = 0; k < 2 * WIDTH; k++) lane[k] = best;                                                                \
     for (int64_t i = 0; i < done; i += 2 * WIDTH) {                                                                    \
-      const type *const x = in + i, *const y = in + i + WIDTH;                                                         \
+      const type *const x = in + (i + 2 * WIDTH <= count ? i : count - 2 * WIDTH), *const y = x + WIDTH;               \
       for (int k = 0; k < WIDTH; k++) lane[k] = x[k] sign lane[k] ? x[k] : lane[k];                                    \
       for (int k = 0; k < WIDTH; k++) lane[WIDTH + k] = y[k] sign lane[WIDTH + k] ? y[k] : lane[WIDTH + k];            \
       for (int k = 0; k < WIDTH; k++) nan[k] |= __builtin_isunordered(x[k], y[k]) ? 1 : 0;                             \

@@ -176,11 +176,16 @@ static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, u
   return 0;
 }
 
+/* Whether a warm chunk is better than another one: smaller, or else freed later and so perhaps in the cache still. */
+static bool is_better(const struct shmx_chunk *chunk, const struct shmx_chunk *than) {
+  return !than || chunk->size < than->size || (chunk->size == than->size && chunk->freed_at > than->freed_at);
+}
+
 /* The large chunk that is free and fits best. */
 static struct shmx_chunk *find_warm(struct shmx_memory *memory, uint64_t size) {
   struct shmx_chunk *best = NULL;
   for (struct shmx_chunk *c = memory->large; c; c = c->next)
-    if (c->freed_at && c->size >= size && c->size - size <= size / 4 && (!best || c->size < best->size)) best = c;
+    if (c->freed_at && c->size >= size && c->size - size <= size / 4 && is_better(c, best)) best = c;
   return best;
 }
 
