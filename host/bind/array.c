@@ -171,6 +171,7 @@ const char *shmx_array_describe(lua_State *L, int index) {
     if (lua_rawlen(L, index) <= SHOWN) return lua_pushfstring(L, "\"%s\"", text);
     return lua_pushfstring(L, "a string of %I bytes", (LUAI_UACINT)lua_rawlen(L, index));
   }
+  if (shmx_array_test(L, index)) return lua_pushliteral(L, "an array");
   return lua_pushstring(L, lua_typename(L, type));
 }
 

@@ -104,13 +104,19 @@ static void infer_size(lua_State *L, int given, int64_t count) {
     lua_Integer size = 0;
     if (known_size(L, i, &size)) {
       if (__builtin_mul_overflow(others, size, &others)) return;
-    } else if (size != -1 || place != 0) {
+    } else if (size != -1) {
       return;
+    } else if (place != 0) {
+      shmx_array_bad_argument(L, 2, "only one size can be -1");
     } else {
       place = i;
     }
   }
-  if (place == 0 || count % others != 0) return;
+  if (place == 0) return;
+  if (count % others != 0) {
+    shmx_array_bad_argument(L, 2, "the array has %I elements, which is no multiple of %I", (LUAI_UACINT)count,
+                            (LUAI_UACINT)others);
+  }
   lua_pushinteger(L, count / others);
   lua_rawseti(L, 2, place);
 }
