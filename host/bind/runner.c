@@ -123,13 +123,23 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   return shmx_here.printed ? verdict | SHMX_RESULT_PRINTED : verdict;
 }
 
+static void push_refusal(lua_State *L, int error) {
+  switch (error) {
+  case -EXDEV: lua_pushliteral(L, "a mapped file cannot be handed over; return a copy (a:copy())"); break;
+  case -EDQUOT:
+  case -EFBIG:
+    lua_pushliteral(L, "the memory budget has no room for the result; return less, or raise the budget "
+                       "(--memory, shmx.memory, or memory = of the pool)");
+    break;
+  default: lua_pushfstring(L, "the system has no room for the result: %s", strerror(-error));
+  }
+}
+
 static void refuse(void *context, int error, struct shmx_outgoing *result) {
   (void)context;
   lua_State *L = shmx_here.L;
-  const char *why = error == -EDQUOT || error == -EFBIG ? "the memory budget" : "the system";
   if (shmx_here.traceback) shmx_runner_forget_traceback(L);
-  if (error == -EXDEV) lua_pushliteral(L, "a mapped file cannot be handed over; return a copy (a:copy())");
-  else lua_pushfstring(L, "%s refuses the result", why);
+  push_refusal(L, error);
   shmx_runner_pack_failure(L);
   lua_settop(L, PERFORM);
   fill(result);

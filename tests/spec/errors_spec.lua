@@ -82,6 +82,9 @@ describe("an error at the user's line", function()
     { "executing in a closed pool", head .. "pool:close()\n\npool:execute {}", "script.lua:5: the pool is closed" },
     { "a time-out", head .. "local t = pool:submit(function() os.execute 'sleep 0.2' end)\nt:get(0.01)",
       "script.lua:4: timeout: task function <script.lua:3> has not ended after 0.01 seconds" },
+    { "a result without room", head .. "shmx.memory = '32M'\npool:submit(string.rep, 'x', 1 << 26):get()",
+      "script.lua:4: task string.rep refused in worker 1: the memory budget has no room for the result; return less, "
+      .. "or raise the budget (--memory, shmx.memory, or memory = of the pool)" },
     { "what cannot be sent", head .. "pool:submit(print, 1, { conn = { socket = io.stdout } })",
       "script.lua:3: argument 2, field \"conn.socket\": userdata 'FILE*' cannot be sent to a worker" },
     { "what cannot be sent, of a task", head .. "local function f() end\npool:execute(shmx.task(f, io.stdout))",
