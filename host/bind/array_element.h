@@ -64,12 +64,4 @@ static inline bool shmx_element_store(lua_State *L, int index, enum shmx_dtype d
 /* Pushes why shmx_element_store refused a value: "256 is not between 0 and 255". */
 const char *shmx_element_problem(lua_State *L, int index, enum shmx_dtype dtype);
 
-static inline void shmx_scalar_push(lua_State *L, const struct shmx_scalar *scalar) {
-  switch (scalar->kind) {
-  case SHMX_SCALAR_INTEGER: lua_pushinteger(L, scalar->integer); break;
-  case SHMX_SCALAR_FLOAT: lua_pushnumber(L, scalar->number); break;
-  case SHMX_SCALAR_BOOL: lua_pushboolean(L, scalar->boolean); break;
-  }
-}
-
 #endif

@@ -124,7 +124,7 @@ struct shmx_host *shmx_luapool_start_host(lua_State *L) {
 }
 
 /* core.open(workers, memory, settings, progress, output, grace, worker_tasks, timeout, retries, given) -> pool. The workers
- * get `settings`, and then `given`, which has `init` (see set_up in bind/runner.c). */
+ * get `settings`, and then `given`, which has `init` (see set_up in bind/runner_start.c). */
 static int open_pool(lua_State *L) {
   shmx_check_process(L);
   lua_settop(L, 10);
@@ -264,7 +264,6 @@ static const luaL_Reg methods[] = {{"submit", shmx_luapool_submit},
                                    {"submit_with", shmx_luapool_submit_with},
                                    {"publish", shmx_luapool_publish},
                                    {"wait", shmx_luapool_wait},
-                                   {"wait_any", shmx_luapool_wait_any},
                                    {"ready", pool_ready},
                                    {"cancel_queued", pool_cancel_queued},
                                    {"stop", pool_stop},

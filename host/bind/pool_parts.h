@@ -63,9 +63,6 @@ void shmx_luapool_note(lua_State *L, struct lua_pool *pool);
 /* pool:wait([seconds]) -> boolean: sleeps until something has ended or changed, and takes it in */
 int shmx_luapool_wait(lua_State *L);
 
-/* pool:wait_any(tasks) -> integer: sleeps until one of the list has ended, and returns its place */
-int shmx_luapool_wait_any(lua_State *L);
-
 /* Adds to the module on the top what waits for tasks, whatever pool they are of, and to tasks their methods. */
 void shmx_luapool_open_waiting(lua_State *L);
 

@@ -37,7 +37,7 @@ static void let_signals_speak(lua_State *L) {
   if (!lua_gethook(main_thread) && !lua_gethook(L)) return;
   if (main_thread != L && lua_gethook(main_thread) && !lua_gethook(L))
     lua_sethook(L, lua_gethook(main_thread), lua_gethookmask(main_thread), lua_gethookcount(main_thread));
-  if (luaL_loadstring(L, "return") == LUA_OK) lua_call(L, 0, 0);
+  if (luaL_loadbuffer(L, "return", 6, "=signal") == LUA_OK) lua_call(L, 0, 0);
   else lua_pop(L, 1);
 }
 
@@ -269,19 +269,6 @@ static lua_Integer find_ended(lua_State *L, int list) {
   }
   if (found == 0) lua_pop(L, 1);
   return found;
-}
-
-int shmx_luapool_wait_any(lua_State *L) {
-  struct lua_pool *pool = shmx_luapool_check(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_Integer found;
-  while ((found = find_ended(L, 2)) == 0) {
-    if (!pool->core) return shmx_error(L, "the pool was closed before a task ended");
-    if (shmx_luapool_take_in(L, 1, pool) == 0) shmx_luapool_sleep(L, pool, -1);
-  }
-  lua_pushinteger(L, found);
-  return 1;
 }
 
 /* --- lists --- */
