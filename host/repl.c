@@ -4,8 +4,9 @@
  *
  * On a terminal libedit reads the lines, with editing and a history in memory; anything else is read as it comes, with
  * the same prompts. The library is loaded here and not linked, because it and what it needs would cost every script a
- * part of its start; without it lines are read as they come. A line is first tried as an expression ("return " before it). While a statement is read, its text
- * so far is at stack index 1; the compiler says whether more is needed by an error "near <eof>".
+ * part of its start; without it lines are read as they come. A line is first tried as an expression ("return " before it).
+ * While a statement is read, its text so far is at stack index 1; the compiler says whether more is needed by an error
+ * "near <eof>".
  */
 #include "repl.h"
 

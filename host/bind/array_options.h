@@ -3,9 +3,9 @@
  * The last argument of functions on arrays: a table of options such as {axis = 1, out = b}; and the array that a function
  * writes its result to, which is that in `out` or a new one.
  *
- * Making an array runs finalizers, and these may close or freeze any other array. So a function reads shapes and dtypes first, then
- * calls shmx_array_out, and only then looks at the memory of its arrays, which it checks anew; from there on nothing calls
- * Lua.
+ * Making an array runs finalizers, and these may close or freeze any other array. So a function reads shapes and dtypes
+ * first, then calls shmx_array_out, and only then looks at the memory of its arrays, which it checks anew; from there on
+ * nothing calls Lua.
  */
 #ifndef SHMX_BIND_ARRAY_OPTIONS_H
 #define SHMX_BIND_ARRAY_OPTIONS_H

@@ -5,8 +5,9 @@
  * A cache is a userdata in the registry whose user values are Lua tables, so that the collector does the book-keeping:
  * the sender's has two generations of hash -> userdata with the code, and closure (weak) -> hash; the receiver's has two
  * generations of hash -> closure or bytecode, and in front of them a few functions of tasks that ran last, found without
- * a lookup. A key is the 16 bytes of the hash. A code that is dropped from the cache while messages use it is freed by its last user. Any allocation here can run finalizers, and these can come back here:
- * a code is safe while its userdata is on the stack.
+ * a lookup. A key is the 16 bytes of the hash. A code that is dropped from the cache while messages use it is freed by its
+ * last user. Any allocation here can run finalizers, and these can come back here: a code is safe while its userdata is on
+ * the stack.
  *
  * One damaged byte of bytecode can crash the interpreter, so the receiver hashes its own copy before it loads it.
  */

@@ -65,7 +65,7 @@ struct shmx_memory *shmx_memory_here(void);
  * -EFBIG: it could never fit into the budget. Never blocks. */
 int shmx_memory_alloc(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_segment **out);
 
-/* Like shmx_memory_alloc, and in a worker it waits while the budget may still be relieved (see core/budget.h). */
+/* Like shmx_memory_alloc, and in a worker it waits while the budget may still be relieved (see supervisor_memory.c). */
 int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_segment **out);
 
 /* Makes `size` bytes of a content, those from `offset` on, at `place`. */

@@ -70,7 +70,8 @@ int shmx_warehouse_find(struct shmx_memory *memory, uint64_t id, struct shmx_chu
 /* A foreign chunk is gone: it is unmapped, at once or with the last segment of ours in it. */
 void shmx_warehouse_drop(struct shmx_memory *memory, uint64_t id);
 
-/* What a message says of a segment that is frozen (freeze.c), and taking it up from one, before the reference: 0 or -EPROTO. */
+/* What a message says of a segment that is frozen (freeze.c), and taking it up from one, before the reference: 0 or
+ * -EPROTO. */
 uint32_t shmx_freeze_describe(const struct shmx_segment *segment);
 int shmx_freeze_adopt(struct shmx_segment *segment, uint32_t frozen);
 

@@ -63,9 +63,9 @@ int shmx_pool_ready(struct shmx_pool *pool, const char **why);
 enum shmx_pool_names { SHMX_NAMES_NONE = 0, SHMX_NAMES_PLAIN, SHMX_NAMES_WITH_ARGUMENTS };
 enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool);
 
-/* Publishes a task; `name` (copied, cut; may be NULL) is for the progress. 0 and its ticket; -EAGAIN: the board is full, take ends and try again; -EPIPE: the supervisor is gone;
- * -ESHUTDOWN: the pool is broken; or
- * -errno, with nothing handed over. */
+/* Publishes a task; `name` (copied, cut; may be NULL) is for the progress. 0 and its ticket; -EAGAIN: the board is full,
+ * take ends and try again; -EPIPE: the supervisor is gone; -ESHUTDOWN: the pool is broken; or -errno, with nothing handed
+ * over. */
 int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message, uint32_t task, const char *name,
                      uint32_t *ticket);
 

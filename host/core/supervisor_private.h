@@ -2,8 +2,8 @@
 /*
  * The supervisor's parts: supervisor.c has the loop, supervisor_peer.c the processes and what they say,
  * supervisor_memory.c who gets memory when it is short, supervisor_pool.c the pools and the life of their workers,
- * supervisor_freeze.c who may freeze what, supervisor_limits.c tasks that have to stop, supervisor_progress.c the bars and what workers print, supervisor_survey.c
- * what it tells of the ledger.
+ * supervisor_freeze.c who may freeze what, supervisor_limits.c tasks that have to stop, supervisor_progress.c the bars and
+ * what workers print, supervisor_survey.c what it tells of the ledger.
  */
 #ifndef SHMX_CORE_SUPERVISOR_PRIVATE_H
 #define SHMX_CORE_SUPERVISOR_PRIVATE_H

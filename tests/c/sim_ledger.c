@@ -7,8 +7,9 @@
  *
  * What is checked, at each step: a segment is freed, punched or closed only while no live process has it mapped, no
  * unread committed result names it and no published task needs it; nobody maps what was given back; who is said to keep a
- * segment alone does; and, while all keep the rules, the ledger refuses nothing. And whenever everything has been read: exactly what somebody uses is live,
- * every other page of a dead worker's chunk has been given back, and after the last process nothing is left.
+ * segment alone does; and, while all keep the rules, the ledger refuses nothing. And whenever everything has been read:
+ * exactly what somebody uses is live, every other page of a dead worker's chunk has been given back, and after the last
+ * process nothing is left.
  *
  *   sim_ledger                  many seeds with the rules of the handover kept, which must pass, and with each rule
  *                               broken, which must be caught
