@@ -54,12 +54,12 @@ SHMX_INTEGER_DTYPES(INTEGER_SUMS)
 EACH(sum_b8, uint64_t, shmx_bool, acc + (x != 0))
 /* Of bools in lanes of bytes, as long as these cannot overflow. */
 static void sum_b8_row(void *accumulator, const char *data, int64_t stride, int64_t count) {
-  enum { WIDTH = 64, ROUNDS = 255 };
+  enum { WIDTH = 64, BLOCK = 255 * WIDTH };
   uint64_t sum = *(uint64_t *)accumulator;
   int64_t i = 0;
   while (stride == 1 && count - i >= WIDTH) {
     uint8_t lane[WIDTH] = {0};
-    int64_t end = count - i < WIDTH * ROUNDS ? i + (count - i) / WIDTH * WIDTH : i + WIDTH * ROUNDS;
+    int64_t end = count - i < BLOCK ? i + (count - i) / WIDTH * WIDTH : i + BLOCK;
     for (; i < end; i += WIDTH) {
       for (int k = 0; k < WIDTH; k++) lane[k] = (uint8_t)(lane[k] + (data[i + k] != 0));
     }
@@ -139,21 +139,21 @@ SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
  * round ends with the row, whatever of it has been seen before. */
 #define FLOAT_EXTREME(word, tag, type, integer, sign, better)                                                          \
   static void word##_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                 \
-    enum { WIDTH = 32 };                                                                                               \
-    type best = *(type *)accumulator, lane[2 * WIDTH];                                                                 \
-    integer nan[WIDTH] = {0}, any = 0;                                                                                 \
-    int64_t done = stride == (int64_t)sizeof(type) && best == best && count >= 2 * WIDTH ? count : 0;                  \
+    enum { HALF = 32, WIDTH = 2 * HALF };                                                                              \
+    type best = *(type *)accumulator, lane[WIDTH];                                                                     \
+    integer nan[HALF] = {0}, any = 0;                                                                                  \
+    int64_t done = stride == (int64_t)sizeof(type) && best == best && count >= WIDTH ? count : 0;                      \
     const type *in = (const type *)(const void *)data;                                                                 \
-    for (int k = 0; k < 2 * WIDTH; k++) lane[k] = best;                                                                \
-    for (int64_t i = 0; i < done; i += 2 * WIDTH) {                                                                    \
-      const type *const x = in + (i + 2 * WIDTH <= count ? i : count - 2 * WIDTH), *const y = x + WIDTH;               \
-      for (int k = 0; k < WIDTH; k++) lane[k] = x[k] sign lane[k] ? x[k] : lane[k];                                    \
-      for (int k = 0; k < WIDTH; k++) lane[WIDTH + k] = y[k] sign lane[WIDTH + k] ? y[k] : lane[WIDTH + k];            \
-      for (int k = 0; k < WIDTH; k++) nan[k] |= __builtin_isunordered(x[k], y[k]) ? 1 : 0;                             \
+    for (int k = 0; k < WIDTH; k++) lane[k] = best;                                                                    \
+    for (int64_t i = 0; i < done; i += WIDTH) {                                                                        \
+      const type *const x = in + (i + WIDTH <= count ? i : count - WIDTH), *const y = x + HALF;                        \
+      for (int k = 0; k < HALF; k++) lane[k] = x[k] sign lane[k] ? x[k] : lane[k];                                     \
+      for (int k = 0; k < HALF; k++) lane[HALF + k] = y[k] sign lane[HALF + k] ? y[k] : lane[HALF + k];                \
+      for (int k = 0; k < HALF; k++) nan[k] |= __builtin_isunordered(x[k], y[k]) ? 1 : 0;                              \
     }                                                                                                                  \
-    for (int k = 0; k < WIDTH; k++) any |= nan[k];                                                                     \
+    for (int k = 0; k < HALF; k++) any |= nan[k];                                                                      \
     if (any) done = 0;                                                                                                 \
-    for (int k = 0; k < 2 * WIDTH && done > 0; k++) best = lane[k] sign best ? lane[k] : best;                         \
+    for (int k = 0; k < WIDTH && done > 0; k++) best = lane[k] sign best ? lane[k] : best;                             \
     for (int64_t i = done; i < count; i++) {                                                                           \
       type x = *(const type *)(const void *)(data + i * stride);                                                       \
       best = better(x, best) ? x : best;                                                                               \

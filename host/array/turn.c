@@ -35,7 +35,7 @@ enum { SIDE = 4 };
   static inline void square_##type(char *to, int64_t to_step, const char *from, int64_t from_step) {                   \
     row_##type row[SIDE], even[2], odd[2];                                                                             \
     for (int i = 0; i < SIDE; i++) memcpy(&row[i], from + i * from_step, sizeof row[i]);                               \
-    for (int i = 0; i < 2; i++) {                                                                                      \
+    for (int64_t i = 0; i < 2; i++) {                                                                                  \
       even[i] = __builtin_shufflevector(row[2 * i], row[2 * i + 1], 0, 4, 2, 6);                                       \
       odd[i] = __builtin_shufflevector(row[2 * i], row[2 * i + 1], 1, 5, 3, 7);                                        \
     }                                                                                                                  \
