@@ -49,6 +49,28 @@ static void the_check_refuses_what_is_not_a_chunk(void) {
   CHECK(shmx_os_memfd_check(-1, 0) == -EPROTO && shmx_os_memfd_check(999, 0) == -EPROTO);
 }
 
+static int asked;
+
+static int slow_madvise(void *base, size_t size, int advice) {
+  (void)base, (void)size, (void)advice;
+  asked++;
+  usleep(3000);
+  return 0;
+}
+
+static void large_pages_that_take_longer_than_small_ones_are_left_alone(void) {
+  enum { SIZE = 8 << 20 };
+  struct shmx_syscalls real = shmx_syscalls;
+  int fd = shmx_os_memfd("shmx", SIZE);
+  void *base;
+  CHECK(shmx_os_map(fd, SIZE, &base) == 0);
+  shmx_syscalls.madvise = slow_madvise;
+  CHECK(shmx_os_take_large_pages(fd, base, SIZE) == -EBUSY && asked == 1);
+  shmx_syscalls = real;
+  shmx_os_unmap(base, SIZE);
+  close(fd);
+}
+
 /* Whether this kernel has them or not. */
 static void large_pages_are_zero_and_shared_like_others(void) {
   enum { SIZE = (4 << 20) + 4096 };
@@ -341,6 +363,8 @@ static const struct test tests[] = {
     {"a_memfd_is_sealed_and_checked", a_memfd_is_sealed_and_checked},
     {"the_check_refuses_what_is_not_a_chunk", the_check_refuses_what_is_not_a_chunk},
     {"large_pages_are_zero_and_shared_like_others", large_pages_are_zero_and_shared_like_others},
+    {"large_pages_that_take_longer_than_small_ones_are_left_alone",
+     large_pages_that_take_longer_than_small_ones_are_left_alone},
     {"nothing_opened_takes_a_standard_descriptor", nothing_opened_takes_a_standard_descriptor},
     {"descriptors_travel_with_a_record", descriptors_travel_with_a_record},
     {"more_descriptors_than_there_is_room_for_are_all_closed", more_descriptors_than_there_is_room_for_are_all_closed},
