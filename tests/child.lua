@@ -47,6 +47,17 @@ function child.read(name)
   return file:read("a")
 end
 
+-- Whether there is a Python that has NumPy.
+function child.has_numpy() return os.execute("/usr/bin/python3 -c 'import numpy' 2>/dev/null") == true end
+
+---Runs Python code in the folder, as script.py, with NumPy as np. Returns all that it prints.
+---@return string
+function child.run_numpy(code)
+  child.write("script.py", "import numpy as np\n" .. code)
+  local pipe <close> = assert(io.popen(("cd %s && /usr/bin/python3 script.py 2>&1"):format(quote(folder))))
+  return pipe:read("a")
+end
+
 ---Runs a script in the folder, as script.lua. `given`: `program`, `options` (a string, before the script), `before` (a
 ---shell command, such as ulimit), `environment` (a string, as in NAME=value).
 ---@return {out: string, err: string, status: integer, mark: string}

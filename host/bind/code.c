@@ -20,6 +20,7 @@
 #include <xxhash.h>
 
 #include "bind/bytecode.h"
+#include "bind/weak.h"
 
 enum { YOUNG = 1, OLD = 2, CLOSURES = 3, RECENT = 4 }; /* user values; RECENT and the next ones: what was used last */
 enum { DUMP_KEEP = 1 << 20, RECENTS = 8 };
@@ -84,10 +85,7 @@ static void equip_cache(lua_State *L) {
     lua_setiuservalue(L, -2, generation);
   }
   lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  shmx_make_weak(L, "k");
   lua_setiuservalue(L, -2, CLOSURES);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, cache_gc);

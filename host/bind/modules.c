@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bind/weak.h"
+
 enum { LOADED = 1, FIELDS = 2, ADDRESSES = 3, ORDER_MIN = 64 };
 
 struct shmx_modules {
@@ -35,10 +37,7 @@ static struct shmx_modules *push_state(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
   lua_setiuservalue(L, -2, LOADED);
   lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  shmx_make_weak(L, "k");
   lua_setiuservalue(L, -2, FIELDS);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &modules_key);

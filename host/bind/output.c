@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bind/weak.h"
 #include "core/output.h"
 
 static const int numbers[] = {STDOUT_FILENO, STDERR_FILENO};
@@ -96,10 +97,7 @@ static void push_table(lua_State *L) {
   if (lua_getfield(L, LUA_REGISTRYINDEX, "shmx.outputs") == LUA_TTABLE) return;
   lua_pop(L, 1);
   lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  shmx_make_weak(L, "k");
   lua_pushvalue(L, -1);
   lua_setfield(L, LUA_REGISTRYINDEX, "shmx.outputs");
 }

@@ -9,6 +9,7 @@
 #include "bind/format.h"
 #include "bind/modules.h"
 #include "bind/scalar.h"
+#include "bind/weak.h"
 
 enum { POOL = 1, FUNCTION = 2, ARGUMENTS = 3 }; /* stack indexes */
 enum { HEAD = 9 };                              /* bytes before the upvalues */
@@ -16,10 +17,7 @@ enum { HEAD = 9 };                              /* bytes before the upvalues */
 void shmx_plains_init(lua_State *L, struct shmx_plains *plains, int value) {
   plains->value = value;
   lua_createtable(L, SHMX_PLAINS, SHMX_PLAINS);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  shmx_make_weak(L, "v");
   lua_setiuservalue(L, -2, value);
 }
 

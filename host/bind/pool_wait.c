@@ -15,6 +15,7 @@
 #include "bind/pool_parts.h"
 #include "bind/process.h"
 #include "bind/task.h"
+#include "bind/weak.h"
 
 #define POOLS "shmx.pools" /* in the registry: the open pools, by their address, weakly */
 
@@ -337,10 +338,7 @@ static const luaL_Reg functions[] = {{"wait", wait_for_list},
 
 void shmx_luapool_open_waiting(lua_State *L) {
   lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  shmx_make_weak(L, "v");
   lua_setfield(L, LUA_REGISTRYINDEX, POOLS);
   luaL_getmetatable(L, SHMX_TASK_TYPE);
   lua_getfield(L, -1, "methods");

@@ -9,6 +9,7 @@
 
 #include "bind/module.h"
 #include "bind/task_parts.h"
+#include "bind/weak.h"
 
 /* A local variable of the frame that has the function at `f`. Parameters do not count: they say nothing about it. */
 static const char *find_local(lua_State *L, lua_Debug *frame, int f) {
@@ -134,9 +135,6 @@ void shmx_task_push_name(lua_State *L, int f) {
 
 void shmx_task_open_names(lua_State *L) {
   lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  shmx_make_weak(L, "k");
   lua_setfield(L, LUA_REGISTRYINDEX, "shmx.names");
 }

@@ -6,9 +6,9 @@
  * one that it waits for may need the very core that it looks on. When nothing has come for about as long as being woken
  * would take, it gives up.
  *
- * Whoever has woken another, or was woken itself, often shares its core with the other one: the kernel likes to run the woken
- * where the waker runs. So the next wait does not begin with looks, which would keep the core from the other, but by giving
- * it away.
+ * Whoever has woken another often shares its core with it: the kernel likes to run the woken where the waker runs. So the
+ * next wait does not begin with looks, which would keep the core from the other, but by giving it away. (A worker that was
+ * woken gives it back sooner, when its first task has ended: worker.c.)
  *
  * The kernel leaves processes that never sleep where they are, even two that wait for each other on one core beside an idle
  * one. Who has had to share its core for a while, without a sleep between, tries another.
@@ -32,7 +32,7 @@ enum {
 /* All zero: a new one. It serves for many waits. */
 struct shmx_patience {
   uint32_t looks;
-  bool shares;     /* somebody who was woken, or who woke us, may need this core */
+  bool shares;     /* somebody whom we have woken may need this core */
   uint32_t shared; /* times that the core had somebody else to run, less those that it had not */
   int64_t moved;   /* when it last tried another core */
   int64_t until;   /* shmx_os_now; 0: still in the looks that come first */

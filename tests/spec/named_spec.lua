@@ -38,13 +38,10 @@ local function run(code, given)
   return done
 end
 
-local python = os.execute "/usr/bin/python3 -c 'import numpy, multiprocessing.shared_memory' 2>/dev/null"
+local python = child.has_numpy()
 
 local function run_python(code)
-  local head = "import numpy as np\nfrom multiprocessing import shared_memory, resource_tracker\n"
-  child.write("script.py", head .. code)
-  local pipe <close> = assert(io.popen(("/usr/bin/python3 '%s' 2>&1"):format(child.path "script.py")))
-  return pipe:read("a")
+  return child.run_numpy("from multiprocessing import shared_memory, resource_tracker\n" .. code)
 end
 
 local function with_python(what, test)

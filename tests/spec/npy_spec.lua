@@ -23,14 +23,7 @@ local function same(a, b)
   assert.is_true(a:tobytes() == b:tobytes())
 end
 
-local numpy = os.execute "/usr/bin/python3 -c 'import numpy' 2>/dev/null"
-
-local function python(code)
-  child.write("script.py", "import numpy as np\n" .. code)
-  local line = "cd '%s' && /usr/bin/python3 script.py 2>&1"
-  local pipe <close> = assert(io.popen(line:format(path ".")))
-  return pipe:read("a")
-end
+local numpy, python = child.has_numpy(), child.run_numpy
 
 -- A test that needs NumPy.
 local function with_numpy(what, test)
