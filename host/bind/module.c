@@ -224,11 +224,9 @@ static int ledger(lua_State *L) {
   shmx_memory_attend(host->memory);
   shmx_link_wait_read(&host->link);
   struct shmx_domain_shm *domain = host->link.domain;
-  uint64_t charged = 0;
-  for (int i = 0; i < SHMX_CHARGES; i++) charged += atomic_load(&domain->charged[i]);
   lua_pushinteger(L, (lua_Integer)atomic_load(&domain->segments));
   lua_pushinteger(L, (lua_Integer)atomic_load(&domain->segment_bytes));
-  lua_pushinteger(L, (lua_Integer)charged);
+  lua_pushinteger(L, (lua_Integer)shmx_domain_charged(domain));
   return 3;
 }
 

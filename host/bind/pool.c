@@ -252,7 +252,7 @@ static int pool_gc(lua_State *L) {
     for (;;) {
       while (shmx_pool_next(pool->core, &outcome)) shmx_incoming_close(&outcome.message);
       if (shmx_pool_is_closed(pool->core)) break;
-      shmx_pool_wait(pool->core, -1);
+      shmx_pool_wait(pool->core, 0, -1);
     }
   }
   destroy(pool);

@@ -54,8 +54,8 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool);
 /* A number of seconds at a stack index as a point in time (shmx_os_now); none, nil and what never comes: -1. */
 int64_t shmx_luapool_deadline(lua_State *L, int index);
 
-/* Sleeps until something may have changed. False when the deadline has passed. */
-bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, int64_t deadline);
+/* Sleeps until something may have changed, for this task's sake or, with 0, for any. False when the deadline has passed. */
+bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, lua_Integer task, int64_t deadline);
 
 /* The pool on the top is open from now on: waiting for tasks of several pools finds it. */
 void shmx_luapool_note(lua_State *L, struct lua_pool *pool);

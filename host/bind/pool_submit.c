@@ -80,7 +80,7 @@ static int publish(struct lua_pool *pool, struct shmx_task *task, const char *la
 /* Waits until the board may have room; in a protected call: pool. */
 static int make_room(lua_State *L) {
   struct lua_pool *pool = lua_touserdata(L, 1);
-  if (shmx_luapool_take_in(L, 1, pool) == 0) shmx_luapool_sleep(L, pool, -1);
+  if (shmx_luapool_take_in(L, 1, pool) == 0) shmx_luapool_sleep(L, pool, 0, -1);
   return 0;
 }
 

@@ -51,12 +51,12 @@ static void give_back_garbage(lua_State *L) {
   lua_gc(L, LUA_GCCOLLECT);
 }
 
-bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, int64_t deadline) {
+bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, lua_Integer task, int64_t deadline) {
   give_back_garbage(L);
   if (!pool->core) return true; /* closed by a finalizer, when results were taken in */
   let_signals_speak(L);         /* one that came while results were taken in */
   if (!pool->core) return true;
-  int r = shmx_pool_wait(pool->core, deadline);
+  int r = shmx_pool_wait(pool->core, (uint64_t)task, deadline);
   if (r == -EINTR) let_signals_speak(L);
   return r != -ETIMEDOUT;
 }
@@ -146,7 +146,7 @@ static bool wait_for_task(lua_State *L, int index, int64_t deadline) {
     if (!pool->core) return shmx_error(L, "the pool was closed before the task ended");
     if (shmx_luapool_take_in(L, at, pool) > 0) continue;
     if (!in_time) break;
-    in_time = shmx_luapool_sleep(L, pool, deadline);
+    in_time = shmx_luapool_sleep(L, pool, task->id, deadline);
   }
   lua_settop(L, at - 1);
   return shmx_task_has_ended(task);
@@ -212,7 +212,10 @@ static int task_done(lua_State *L) {
   shmx_check_process(L);
   if (task->status == SHMX_TASK_QUEUED) {
     lua_getiuservalue(L, 1, SHMX_TASK_POOL);
-    shmx_luapool_take_in(L, lua_gettop(L), lua_touserdata(L, -1));
+    struct lua_pool *pool = lua_touserdata(L, -1);
+    give_back_garbage(L);
+    shmx_luapool_take_in(L, lua_gettop(L), pool);
+    if (pool->core && !shmx_task_has_ended(task)) shmx_pool_await(pool->core, (uint64_t)task->id);
   } else if (task->pending) {
     wait_everywhere(L, 0);
   }
@@ -255,7 +258,7 @@ static int abandon_task(lua_State *L) {
 int shmx_luapool_wait(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check(L, 1);
   int64_t deadline = shmx_luapool_deadline(L, 2);
-  bool in_time = shmx_luapool_take_in(L, 1, pool) > 0 || shmx_luapool_sleep(L, pool, deadline);
+  bool in_time = shmx_luapool_take_in(L, 1, pool) > 0 || shmx_luapool_sleep(L, pool, 0, deadline);
   shmx_luapool_take_in(L, 1, pool);
   lua_pushboolean(L, in_time);
   return 1;

@@ -110,6 +110,35 @@ bool shmx_board_decide(struct shmx_pool_map *map, uint32_t slot, uint64_t from, 
   return atomic_compare_exchange_strong(&map->slots[slot].state, &from, (from & ~UINT64_C(0xFF)) | state);
 }
 
+/* --- which tasks have begun --- */
+
+/* What the worker in the lane says of the task that it has claimed; 0: none. */
+static uint64_t run_by(const struct shmx_pool_map *map, uint32_t lane) {
+  if (atomic_load(&map->lanes[lane].state) != SHMX_LANE_READY) return 0;
+  return atomic_load(&map->lanes[lane].process.runs);
+}
+
+static bool has_retries(struct shmx_pool_map *map) {
+  uint64_t position, entry, word;
+  return first_in(map, again_of(map), &position, &entry, &word);
+}
+
+bool shmx_board_has_older(struct shmx_pool_map *map, uint64_t task) {
+  for (uint32_t lane = 0; lane < shmx_pool_map_lanes(map); lane++) {
+    uint64_t number = run_by(map, lane);
+    if (number > 0 && number < task) return true;
+  }
+  return has_retries(map);
+}
+
+bool shmx_board_may_run(struct shmx_pool_map *map, uint64_t task) {
+  for (uint32_t lane = 0; lane < shmx_pool_map_lanes(map); lane++) {
+    uint64_t number = run_by(map, lane);
+    if (number == task || number == SHMX_RUNS_ANY) return true;
+  }
+  return has_retries(map);
+}
+
 /* --- who sleeps, who searches --- */
 
 static uint32_t words_of(const struct shmx_pool_map *map) { return (map->layout.lanes + 31) / 32; }

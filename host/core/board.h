@@ -72,6 +72,12 @@ void shmx_board_get_up(struct shmx_pool_map *map, uint32_t lane);
 /* Supervisor: a worker that is dead, or stopped, neither sleeps for want of a task nor searches. */
 void shmx_board_forget(struct shmx_pool_map *map, uint32_t lane);
 
+/* True when a task with a smaller number than this may have begun: a worker may have claimed it, or it may wait for its
+ * next attempt. */
+bool shmx_board_has_older(struct shmx_pool_map *map, uint64_t task);
+/* True when the task with this number may have begun. */
+bool shmx_board_may_run(struct shmx_pool_map *map, uint64_t task);
+
 /* True when the lane sleeps for want of a task. */
 bool shmx_board_is_idle(const struct shmx_pool_map *map, uint32_t lane);
 

@@ -68,7 +68,9 @@ void shmx_domain_raise_peak(struct shmx_domain_shm *domain, uint64_t bytes) {
 
 uint64_t shmx_domain_charged(struct shmx_domain_shm *domain) {
   uint64_t sum = 0;
-  for (unsigned i = 0; i < SHMX_CHARGES; i++) sum += atomic_load_explicit(&domain->charged[i], memory_order_relaxed);
+  uint32_t count = SHMX_CHARGE_FIRST_WORKER + atomic_load(&domain->worker_charges);
+  for (uint32_t i = 0; i < count && i < SHMX_CHARGES; i++)
+    sum += atomic_load_explicit(&domain->charged[i], memory_order_relaxed);
   return sum;
 }
 

@@ -33,6 +33,7 @@ enum {
 /* --- a process: main's lies in the domain, a worker's in its lane --- */
 
 enum { SHMX_WANTS_READ = 1, SHMX_WANTS_MEMORY = 2 };
+enum { SHMX_RUNS_ANY = 1 }; /* about to claim a task, perhaps the oldest */
 
 struct shmx_process_shm {
   struct shmx_bell_shm bell;
@@ -40,7 +41,8 @@ struct shmx_process_shm {
    * the supervisor clears it and rings. */
   _Atomic uint32_t wants;
   _Atomic uint64_t wants_bytes;  /* the process: how much memory it waits for; 0: it has it, or has given up */
-  _Atomic uint64_t wants_order;  /* the process: the number of the task that waits, from 1 */
+  _Atomic uint64_t runs;         /* a worker: no more than the number of the task that it has claimed, or is about to;
+                                  * 0: none */
   _Atomic uint32_t refused;      /* the supervisor: 1, it waits in vain */
   _Atomic uint32_t limited_slot; /* a worker, before `deadline`: of the task that it runs */
   _Atomic int64_t deadline;      /* a worker: when that task has used up its time (shmx_os_now); 0: it has no limit */
@@ -55,19 +57,22 @@ struct shmx_process_shm {
 enum { SHMX_CHARGE_MAIN = 0, SHMX_CHARGE_ORPHANS = 1, SHMX_CHARGE_FIRST_WORKER = 2 };
 
 struct shmx_domain_shm {
-  uint32_t version;                       /* main, once */
-  uint32_t size;                          /* main, once: sizeof this struct */
-  struct shmx_bell_shm supervisor;        /* the supervisor's bell */
-  _Atomic uint32_t urges;                 /* everybody: counts what the supervisor is to look at before it rests */
-  _Atomic uint64_t budget;                /* main: bytes that all processes together may have in chunks */
-  _Atomic uint64_t segments;              /* supervisor: live in the ledger, after each pass */
-  _Atomic uint64_t segment_bytes;         /* the same: bytes in them */
-  _Atomic uint64_t peak;                  /* everybody: the most bytes that were charged at one time */
-  _Atomic uint64_t oldest_waiter;         /* supervisor: number of the oldest task that waits for memory, or was told to
+  uint32_t version;                /* main, once */
+  uint32_t size;                   /* main, once: sizeof this struct */
+  struct shmx_bell_shm supervisor; /* the supervisor's bell */
+  _Atomic uint32_t urges;          /* everybody: counts what the supervisor is to look at before it rests */
+  _Atomic uint64_t budget;         /* main: bytes that all processes together may have in chunks */
+  _Atomic uint64_t segments;       /* supervisor: live in the ledger, after each pass */
+  _Atomic uint64_t segment_bytes;  /* the same: bytes in them */
+  _Atomic uint64_t peak;           /* everybody: the most bytes that were charged at one time */
+  _Atomic uint64_t oldest_waiter;  /* supervisor: number of the oldest task that waits for memory, or was told to
                                       * take it and has not yet; 0: there is none */
-  _Atomic int64_t looks_at;               /* supervisor, before it rests: when it looks at deadlines by itself */
-  _Atomic uint32_t trim;                  /* supervisor: counts its requests that warm memory be given back */
+  _Atomic int64_t looks_at;        /* supervisor, before it rests: when it looks at deadlines by itself */
+  _Atomic uint32_t trim;           /* supervisor: counts its requests that warm memory be given back */
+  _Atomic uint32_t worker_charges; /* supervisor, before a worker has it: indexes of `charged` used for workers */
   _Atomic uint64_t charged[SHMX_CHARGES]; /* each process its own; the supervisor: orphans', and 0 for the dead */
+  /* main, with each wait, so not beside what others read: number of the task whose end it wants; 0: of any */
+  _Alignas(64) _Atomic uint64_t awaited;
   struct shmx_process_shm main;
 };
 

@@ -63,10 +63,10 @@ struct shmx_trace;
 struct shmx_link {
   struct shmx_domain_shm *domain;
   struct shmx_process_shm *self;
-  const struct shmx_pool_map *pool; /* a worker's; NULL in main */
-  struct shmx_ring messages;        /* we write */
-  struct shmx_ring notes;           /* we read */
-  struct shmx_patience patience;    /* before each sleep */
+  struct shmx_pool_map *pool;    /* a worker's; NULL in main */
+  struct shmx_ring messages;     /* we write */
+  struct shmx_ring notes;        /* we read */
+  struct shmx_patience patience; /* before each sleep */
   uint32_t peer;
   uint32_t charge; /* index in domain->charged */
   int socket;

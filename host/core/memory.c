@@ -78,7 +78,10 @@ int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void
   return 0;
 }
 
-void shmx_memory_set_order(struct shmx_memory *memory, uint64_t order) { memory->order = order; }
+void shmx_memory_set_order(struct shmx_memory *memory, uint64_t order) {
+  memory->order = order;
+  atomic_store_explicit(&memory->link->self->runs, order, memory_order_relaxed);
+}
 
 void shmx_memory_measure(struct shmx_memory *memory, struct shmx_histogram *handovers) {
   memory->handovers = handovers;
@@ -92,12 +95,13 @@ const struct shmx_segment *shmx_memory_find(const struct shmx_memory *memory, ui
   return shmx_idmap_get(&memory->segments, id);
 }
 
-/* Sleeps until the supervisor has looked at our wish. False when it is refused. */
+/* Sleeps until the supervisor has looked at our wish. False when it is refused. Who waits keeps nothing warm. */
 static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   struct shmx_process_shm *self = memory->link->self;
+  uint64_t wanted = shmx_warehouse_need(size);
+  shmx_memory_trim(memory);
   atomic_store(&self->refused, 0);
-  atomic_store(&self->wants_bytes, shmx_warehouse_need(size));
-  atomic_store(&self->wants_order, memory->order);
+  atomic_store(&self->wants_bytes, wanted);
   atomic_fetch_or(&self->wants, SHMX_WANTS_MEMORY);
   shmx_link_urge(memory->link);
   int64_t begin = shmx_os_now();
@@ -109,7 +113,8 @@ static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   }
   shmx_bell_awake(&self->bell);
   shmx_limits_waited(memory->link, shmx_os_now() - begin);
-  return !atomic_load(&self->refused);
+  memory->served = atomic_load(&self->refused) ? 0 : wanted;
+  return memory->served > 0;
 }
 
 int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_segment **out) {
@@ -117,6 +122,7 @@ int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned f
   struct shmx_link *link = memory->link;
   if (r != -EDQUOT || !link || memory->peer == SHMX_PEER_MAIN) return r;
   while (r == -EDQUOT && wait_for_memory(memory, size)) r = shmx_memory_alloc(memory, size, flags, out);
+  memory->served = 0;
   atomic_store(&link->self->wants_bytes, 0); /* what was kept for us, others may have now */
   shmx_link_urge(link);
   return r;

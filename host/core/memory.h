@@ -136,7 +136,8 @@ void shmx_memory_trim(struct shmx_memory *memory);
 void shmx_memory_set_budget(struct shmx_memory *memory, uint64_t bytes);
 uint64_t shmx_memory_budget(struct shmx_memory *memory);
 
-/* Worker: the number of the task that now runs (from 1). When memory is short the oldest task gets it first. */
+/* Worker: the number of the task that now runs (from 1); SHMX_RUNS_ANY: it is about to claim one; 0: none. When memory is
+ * short the oldest task gets it first. */
 void shmx_memory_set_order(struct shmx_memory *memory, uint64_t order);
 
 /* The times of handovers, from NOTIFY to TRANSFER COMPLETE, are to be counted there; a sample of them if there are many. */

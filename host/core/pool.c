@@ -376,7 +376,9 @@ static bool something_new(struct shmx_pool *const *pools, uint32_t count) {
   return found || shmx_ring_available(&pools[0]->host->link.notes) > 0;
 }
 
-int shmx_pool_wait_any(struct shmx_pool *const *pools, uint32_t count, int64_t deadline) {
+void shmx_pool_await(struct shmx_pool *pool, uint64_t task) { atomic_store(&pool->host->link.domain->awaited, task); }
+
+static int wait_for(struct shmx_pool *const *pools, uint32_t count, int64_t deadline) {
   struct shmx_host *host = pools[0]->host;
   struct shmx_link *link = &host->link;
   shmx_patience_begin(&link->patience);
@@ -392,7 +394,15 @@ int shmx_pool_wait_any(struct shmx_pool *const *pools, uint32_t count, int64_t d
   return r;
 }
 
-int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline) { return shmx_pool_wait_any(&pool, 1, deadline); }
+int shmx_pool_wait(struct shmx_pool *pool, uint64_t task, int64_t deadline) {
+  shmx_pool_await(pool, task);
+  return wait_for(&pool, 1, deadline);
+}
+
+int shmx_pool_wait_any(struct shmx_pool *const *pools, uint32_t count, int64_t deadline) {
+  shmx_pool_await(pools[0], 0);
+  return wait_for(pools, count, deadline);
+}
 
 /* --- looking --- */
 

@@ -80,10 +80,15 @@ bool shmx_pool_cancel(struct shmx_pool *pool, uint32_t ticket, bool running);
 /* The next end of a task, if there is one. */
 bool shmx_pool_next(struct shmx_pool *pool, struct shmx_outcome *outcome);
 
+/* The task, by its number, whose end main wants before it goes on; 0: any. Younger ones that wait for memory stand back for
+ * it. Each wait says so anew. */
+void shmx_pool_await(struct shmx_pool *pool, uint64_t task);
+
 /* Sleeps until shmx_pool_next, shmx_pool_ready or shmx_pool_is_closed may have something new, or until `deadline` (< 0:
- * none). 0, -EINTR (a signal), -ETIMEDOUT, or -EPIPE: the supervisor is gone (then all ends come as LOST). */
-int shmx_pool_wait(struct shmx_pool *pool, int64_t deadline);
-/* The same for any of several pools, at least one. */
+ * none); `task` as for shmx_pool_await. 0, -EINTR (a signal), -ETIMEDOUT, or -EPIPE: the supervisor is gone (then all
+ * ends come as LOST). */
+int shmx_pool_wait(struct shmx_pool *pool, uint64_t task, int64_t deadline);
+/* The same for any task of several pools, at least one. */
 int shmx_pool_wait_any(struct shmx_pool *const *pools, uint32_t count, int64_t deadline);
 
 /* Tells the workers to end when the board is empty; those that still run at `kill_at` (shmx_os_now; 0: never) are killed. */

@@ -4,10 +4,17 @@
  * somebody waits nobody keeps freed memory warm, and younger tasks stand back (warehouse.c). When nothing can come free
  * any more, because main and all workers wait, the oldest task is refused: an error, never a deadlock.
  *
+ * The last seat. Main often takes results in the order of the tasks. When an old task has yet to ask for its memory and the
+ * results of younger ones fill the budget, main waits for the old one, and nothing comes free. So who asks leaves room for
+ * one more of its size while an older task of its pool has begun, and asks the supervisor for the last. That gives it away
+ * when main sleeps for something else than such an older task.
+ *
  * A waiter that dies is no waiter any more; one that was told to take its memory keeps its place until it says that it
  * has (wants_bytes 0), so that nobody slips in between.
  */
 #include "core/supervisor_private.h"
+
+enum { ASK_NS = 100000000 }; /* so long a task waits before all are asked, though something may come free by itself */
 
 static bool waits(const struct sup_peer *peer) {
   return peer->pool && !peer->dead && (atomic_load(&peer->shm->wants) & SHMX_WANTS_MEMORY);
@@ -34,8 +41,9 @@ static void answer_waiter(struct sup_peer *peer, bool refuse) {
   shmx_bell_ring(&peer->shm->bell, -1);
 }
 
-/* Everybody gives back what is only kept warm; who sleeps is woken for it. */
+/* Everybody gives back what is only kept warm, and main collects its garbage; who sleeps is woken for it. */
 static void ask_to_trim(struct sup *s) {
+  s->asked_at = s->now;
   atomic_fetch_add(&s->domain->trim, 1);
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next)
     shmx_bell_ring(&peer->shm->bell, peer->pool ? -1 : s->main_bell);
@@ -49,18 +57,29 @@ static bool is_served(const struct sup_peer *peer) {
 static struct sup_peer *oldest_waiter(struct sup *s) {
   struct sup_peer *oldest = NULL;
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next)
-    if (is_served(peer) && (!oldest || atomic_load(&peer->shm->wants_order) < atomic_load(&oldest->shm->wants_order)))
-      oldest = peer;
+    if (is_served(peer) && (!oldest || atomic_load(&peer->shm->runs) < atomic_load(&oldest->shm->runs))) oldest = peer;
   return oldest;
 }
 
-static bool fits(struct sup *s, const struct sup_peer *peer) {
-  uint64_t wanted = atomic_load(&peer->shm->wants_bytes), budget = atomic_load(&s->domain->budget);
-  uint64_t cap = atomic_load(&peer->pool->map.shm->memory), used = shmx_domain_charged(s->domain);
-  if (used > budget || wanted > budget - used) return false;
-  if (cap == 0) return true;
-  uint64_t made = shmx_pool_map_charged(&peer->pool->map, s->domain);
-  return made <= cap && wanted <= cap - made;
+/* Bytes that are free for the peer, in the budget and under its pool's cap; *limit: the smaller of the two. */
+static uint64_t room_for(struct sup *s, const struct sup_peer *peer, uint64_t *limit) {
+  const struct shmx_pool_map *map = &peer->pool->map;
+  uint64_t budget = atomic_load(&s->domain->budget), used = shmx_domain_charged(s->domain);
+  uint64_t cap = atomic_load(&map->shm->memory), room = used < budget ? budget - used : 0;
+  *limit = cap > 0 && cap < budget ? cap : budget;
+  if (cap == 0) return room;
+  uint64_t made = shmx_pool_map_charged(map, s->domain), left = made < cap ? cap - made : 0;
+  return left < room ? left : room;
+}
+
+/* The peer is not to have the last seat now. A worker rings main's bell before it says that it runs the task no more, so
+ * main is awake if what it slept for has just ended. */
+static bool may_not_sit(struct sup *s, struct sup_peer *peer) {
+  struct shmx_pool_map *map = &peer->pool->map;
+  uint64_t task = atomic_load(&peer->shm->runs), awaited = atomic_load(&s->domain->awaited);
+  if (!shmx_board_has_older(map, task)) return false;
+  if (awaited > 0 && shmx_board_may_run(map, awaited)) return awaited < task;
+  return atomic_load(&s->domain->main.bell.word) == SHMX_BELL_AWAKE;
 }
 
 /* Nothing moves any more. Somebody may still keep freed memory warm, so all are asked for it first; when that has changed
@@ -76,9 +95,13 @@ static void resolve_shortage(struct sup *s, struct sup_peer *oldest) {
 void sup_serve_memory(struct sup *s) {
   struct sup_peer *oldest = oldest_waiter(s);
   s->memory_wanted = oldest != NULL;
-  atomic_store(&s->domain->oldest_waiter, oldest ? atomic_load(&oldest->shm->wants_order) : 0);
-  if (!oldest) s->short_at = UINT64_MAX;
+  atomic_store(&s->domain->oldest_waiter, oldest ? atomic_load(&oldest->shm->runs) : 0);
+  if (!oldest) s->short_at = UINT64_MAX, s->asked_at = s->now;
   if (!oldest || !waits(oldest)) return;
-  if (fits(s, oldest)) answer_waiter(oldest, false);
+  uint64_t limit, room = room_for(s, oldest, &limit), wanted = atomic_load(&oldest->shm->wants_bytes);
+  bool is_last = wanted <= limit / 2 && wanted > room / 2;
+  if (wanted <= room && is_last && may_not_sit(s, oldest)) return;
+  if (wanted <= room) answer_waiter(oldest, false);
   else if (!may_come_free(s)) resolve_shortage(s, oldest);
+  else if (s->now - s->asked_at >= ASK_NS) ask_to_trim(s);
 }

@@ -81,6 +81,8 @@ static bool take_charge(struct sup *s, uint32_t *charge) {
   for (*charge = SHMX_CHARGE_FIRST_WORKER; *charge < SHMX_CHARGES; ++*charge) {
     if (s->charge_used[*charge]) continue;
     s->charge_used[*charge] = true;
+    uint32_t used = *charge + 1 - SHMX_CHARGE_FIRST_WORKER;
+    if (used > atomic_load(&s->domain->worker_charges)) atomic_store(&s->domain->worker_charges, used);
     return true;
   }
   return false;

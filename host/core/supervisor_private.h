@@ -123,6 +123,7 @@ struct sup {
   bool busy;          /* there may be more to do than the last tending did */
   bool answered;      /* somebody who waited was, since the last rest */
   bool memory_wanted; /* a process waits for memory */
+  int64_t asked_at;   /* when all were last asked to give back what is warm, or nobody waited */
   uint64_t short_at;  /* bytes that were charged when all were last asked to give back what is warm */
   uint32_t urges;     /* the domain's count of them when everything was last looked at */
   int64_t now;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/board.h"
 #include "core/fault.h"
 #include "core/memory_private.h"
 #include "os/os.h"
@@ -42,14 +43,25 @@ static uint64_t cap_of(struct shmx_memory *memory) {
   return cap ? cap : UINT64_MAX;
 }
 
-static bool over_a_limit(struct shmx_memory *memory) {
+static uint64_t count_charged(const struct shmx_memory *memory) {
+  return memory->link ? shmx_domain_charged(memory->link->domain) : memory->charged;
+}
+
+/* With so much more than is charged now, the budget or the pool's cap is exceeded. */
+static bool would_exceed(struct shmx_memory *memory, uint64_t more) {
   struct shmx_link *link = memory->link;
-  uint64_t used = link ? shmx_domain_charged(link->domain) : memory->charged;
-  if (used > shmx_memory_budget(memory)) return true;
+  if (count_charged(memory) > shmx_memory_budget(memory) - more) return true;
   uint64_t cap = cap_of(memory);
-  if (cap != UINT64_MAX && shmx_pool_map_charged(link->pool, link->domain) > cap) return true;
-  if (link) shmx_domain_raise_peak(link->domain, used);
-  return false;
+  return cap != UINT64_MAX && shmx_pool_map_charged(link->pool, link->domain) > cap - more;
+}
+
+/* A chunk of this size, which is charged, takes the last seat, and that is not ours to take (supervisor_memory.c). Where
+ * there are fewer than two seats, or when a chunk is that small, there is no last one. */
+static bool takes_last_seat(struct shmx_memory *memory, uint64_t size) {
+  struct shmx_link *link = memory->link;
+  if (!link || !link->pool || size <= SMALL_FIRST || size <= memory->served) return false;
+  if (size > shmx_memory_budget(memory) / 2 || size > cap_of(memory) / 2) return false;
+  return would_exceed(memory, size) && shmx_board_has_older(link->pool, memory->order);
 }
 
 /* An older task waits for memory: ours has to stand behind it. */
@@ -73,9 +85,12 @@ static int charge(struct shmx_memory *memory, uint64_t size) {
   if (size > shmx_memory_budget(memory) || size > cap_of(memory)) return -EFBIG;
   if (must_stand_back(memory)) return -EDQUOT;
   set_charge(memory, memory->charged + size);
-  if (!over_a_limit(memory)) return 0;
-  set_charge(memory, memory->charged - size);
-  return -EDQUOT;
+  if (would_exceed(memory, 0) || takes_last_seat(memory, size)) {
+    set_charge(memory, memory->charged - size);
+    return -EDQUOT;
+  }
+  if (memory->link) shmx_domain_raise_peak(memory->link->domain, count_charged(memory));
+  return 0;
 }
 
 /* --- own chunks --- */
@@ -191,7 +206,7 @@ static struct shmx_chunk *find_warm(struct shmx_memory *memory, uint64_t size) {
 
 static int get_large(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
   struct shmx_chunk *best = find_warm(memory, size);
-  if (best && must_stand_back(memory)) return -EDQUOT;
+  if (best && (must_stand_back(memory) || takes_last_seat(memory, best->size))) return -EDQUOT;
   if (best) {
     best->freed_at = 0;
     memory->warm -= best->size;

@@ -202,12 +202,14 @@ static void work(struct worker *w) {
   uint32_t slot;
   uint64_t word;
   for (;;) {
+    shmx_memory_set_order(w->memory, SHMX_RUNS_ANY); /* whoever sees what we claim sees this */
     if (shmx_board_claim(w->pool, w->lane, &slot, &word)) {
       stop_search(w, true);
       run_task(w, slot, word);
       if (w->leaving || w->runner->is_spent(w->runner->context) || (w->most > 0 && w->ended >= w->most)) return;
       continue;
     }
+    shmx_memory_set_order(w->memory, 0);
     w->free_since = 0;
     if (closing(w)) return;
     if (search(w)) continue;

@@ -87,6 +87,7 @@ static void kit_open(void) {
   kit.sup.ledger = shmx_ledger_create(shmx_os_page_size());
   kit.pool.map.shm = kit_zeroed(sizeof *kit.pool.map.shm);
   atomic_store(&kit.sup.domain->budget, UINT64_C(1) << 30);
+  atomic_store(&kit.sup.domain->worker_charges, 8);
   kit_add(KIT_MAIN, SHMX_PEER_MAIN, &kit.sup.domain->main);
   kit_add(KIT_WORKER, 2, kit_zeroed(sizeof(struct shmx_process_shm)));
   kit_add(KIT_OTHER, 3, kit_zeroed(sizeof(struct shmx_process_shm)));

@@ -125,6 +125,35 @@ static void what_is_tried_again_can_be_cancelled(void) {
 }
 
 /* Wild stores of native code: the looks at the queue come to an end, and stay inside of the board. */
+/* The worker in the lane says that it runs this task. */
+static void run(uint32_t lane, enum shmx_lane_state state, uint64_t task) {
+  atomic_store(&map.shm->lanes_used, LANES);
+  atomic_store(&map.lanes[lane].state, state);
+  atomic_store(&map.lanes[lane].process.runs, task);
+}
+
+static void an_older_task_is_seen_while_a_living_worker_may_have_it(void) {
+  open_board();
+  CHECK(!shmx_board_has_older(&map, 5) && !shmx_board_may_run(&map, 5));
+  run(3, SHMX_LANE_READY, 5);
+  CHECK(shmx_board_may_run(&map, 5) && !shmx_board_may_run(&map, 4));
+  CHECK(!shmx_board_has_older(&map, 5) && shmx_board_has_older(&map, 6));
+  run(LANES - 1, SHMX_LANE_READY, SHMX_RUNS_ANY);
+  CHECK(shmx_board_may_run(&map, 4) && shmx_board_has_older(&map, 5));
+  run(LANES - 1, SHMX_LANE_DEAD, SHMX_RUNS_ANY);
+  CHECK(!shmx_board_may_run(&map, 4) && !shmx_board_has_older(&map, 5));
+}
+
+static void what_is_tried_again_counts_as_older(void) {
+  uint32_t slot;
+  uint64_t word;
+  open_board();
+  CHECK(shmx_board_publish(&map, 5, 1) && shmx_board_claim(&map, 0, &slot, &word));
+  CHECK(!shmx_board_has_older(&map, 9) && shmx_board_retry(&map, 5, word) && shmx_board_has_older(&map, 9) &&
+        shmx_board_may_run(&map, 9));
+  CHECK(shmx_board_claim(&map, 1, &slot, &word) && !shmx_board_has_older(&map, 9));
+}
+
 static void scribbled_words_do_not_hang_or_crash(void) {
   const uint64_t lies[] = {1, ENTRIES, ENTRIES + 1, UINT64_C(1) << 40, UINT64_MAX - 3, UINT64_MAX};
   uint32_t slot;
@@ -255,6 +284,9 @@ static const struct test tests[] = {
     {"a_claimer_that_dies_halfway_loses_only_its_task", a_claimer_that_dies_halfway_loses_only_its_task},
     {"what_is_tried_again_comes_first_and_is_claimed_once", what_is_tried_again_comes_first_and_is_claimed_once},
     {"what_is_tried_again_can_be_cancelled", what_is_tried_again_can_be_cancelled},
+    {"an_older_task_is_seen_while_a_living_worker_may_have_it",
+     an_older_task_is_seen_while_a_living_worker_may_have_it},
+    {"what_is_tried_again_counts_as_older", what_is_tried_again_counts_as_older},
     {"scribbled_words_do_not_hang_or_crash", scribbled_words_do_not_hang_or_crash},
     {"waking_one_takes_one_sleeper", waking_one_takes_one_sleeper},
     {"nobody_is_woken_while_one_searches", nobody_is_woken_while_one_searches},

@@ -54,11 +54,72 @@ describe("a budget", function()
     end
   end)
 
+  it("holds for an ordered stream whose oldest task asks for memory last", function()
+    local pool <close> = shmx.pool { workers = WORKERS, progress = false }
+    local count = 0
+    local function late(n, size)
+      if n % 20 == 1 then os.execute "sleep 0.1" end
+      return shmx.full("u8", size, n % 251)
+    end
+    local size = SIZE + (SIZE >> 4) -- seven fill the budget
+    local function count_up(_, n) return n + 1, size end
+    for array in pool:with { ahead = 30 }:imap(late, count_up, nil, 0) do
+      count = count + 1
+      array:close()
+      if count == 60 then break end
+    end
+    assert.are.equal(60, count)
+  end)
+
+  -- An endless task, and results that main keeps until one more has room.
+  local function with_one_seat_left(body)
+    local pool = shmx.pool { workers = WORKERS, progress = false }
+    local endless = pool:submit(function() repeat until shmx.cancelled() end)
+    finally(function()
+      endless:cancel()
+      pool:close()
+    end)
+    local kept = {}
+    for i = 1, BUDGET // SIZE - 2 do kept[i] = pool:submit(make, i, SIZE):get() end
+    body(pool:submit(make, 1, SIZE))
+    assert.are.equal(BUDGET // SIZE - 2, #kept)
+  end
+
+  it("has a last seat for the task that main waits for, though an older one goes on", function()
+    with_one_seat_left(function(last) assert.is_true(last:wait(20)) end)
+  end)
+
+  it("has a last seat for the task that main asks for", function()
+    with_one_seat_left(function(last)
+      for _ = 1, 200 do
+        if last:done() then break end
+        os.execute "sleep 0.1"
+      end
+      assert.is_true(last:done())
+    end)
+  end)
+
+  it("has a last seat while main waits for whatever ends first", function()
+    with_one_seat_left(function(last) assert.are.equal(last, shmx.first({ last }, 20)) end)
+  end)
+
   it("has room for what garbage of the script had", function()
     local pool <close> = shmx.pool { workers = WORKERS, progress = false }
     collectgarbage "stop"
     finally(function() collectgarbage "restart" end)
     for i = 1, 30 do pool:submit(make, i, SIZE):get() end
+  end)
+
+  it("has room for what garbage of the script had while a task goes on", function()
+    local pool = shmx.pool { workers = WORKERS, progress = false }
+    local endless = pool:submit(function() repeat until shmx.cancelled() end)
+    collectgarbage "stop"
+    finally(function()
+      collectgarbage "restart"
+      endless:cancel()
+      pool:close()
+    end)
+    for i = 1, 12 do pool:submit(make, i, SIZE):get() end
   end)
 
   it("has room for what garbage of the script's own arrays had", function()
