@@ -50,13 +50,15 @@ struct shmx_array *shmx_array_push(lua_State *L) {
  * so the rest is put to its account here, but not byte for byte: with a small heap, every array would start a cycle.
  * Scaled by heap / (heap + CHARGE_FLOOR), a cycle comes for about every heap + CHARGE_FLOOR bytes of arrays.
  *
- * An array that is being made is no garbage: it is put to account when the next one comes, unless it is closed by then.
+ * An array that is being made is no garbage: it is put to account when the next one comes, unless it is closed by then;
+ * and before that one gets its memory, which is then what the last garbage has just left in the cache.
  */
 enum { CHARGE_STEP = 256 * 1024, CHARGE_FLOOR = 4 * 1024 * 1024 };
 
 static uint64_t uncharged; /* bytes, in this process; small arrays do not each run a step */
 
-static void charge_all(lua_State *L) {
+static void collect_if_due(lua_State *L) {
+  if (uncharged < CHARGE_STEP || !lua_gc(L, LUA_GCISRUNNING)) return;
   double heap = (double)lua_gc(L, LUA_GCCOUNT) * 1024;
   double kib = (double)uncharged / 1024 * (heap / (heap + CHARGE_FLOOR));
   uncharged = 0;
@@ -64,7 +66,7 @@ static void charge_all(lua_State *L) {
 }
 
 void shmx_array_charge(lua_State *L, uint64_t size) {
-  if (uncharged >= CHARGE_STEP && lua_gc(L, LUA_GCISRUNNING)) charge_all(L);
+  collect_if_due(L);
   uncharged += size;
 }
 
@@ -117,6 +119,7 @@ static int refuse(lua_State *L, uint64_t size, int code) {
 void shmx_array_alloc(lua_State *L, uint64_t size, unsigned flags, struct shmx_segment **slot) {
   struct shmx_memory *memory = shmx_memory_here();
   shmx_check_process(L);
+  collect_if_due(L);
   int code = memory ? shmx_memory_alloc(memory, size, flags, slot) : -ENOMEM;
   if (memory && (code == -ENOMEM || code == -EDQUOT)) {
     lua_gc(L, LUA_GCCOLLECT);
@@ -124,7 +127,7 @@ void shmx_array_alloc(lua_State *L, uint64_t size, unsigned flags, struct shmx_s
     if (code == -ENOMEM || code == -EDQUOT) code = shmx_memory_alloc_wait(memory, size, flags, slot);
   }
   if (code != 0) refuse(L, size, code);
-  shmx_array_charge(L, size);
+  uncharged += size;
 }
 
 struct shmx_array *shmx_array_new(lua_State *L, const struct shmx_view *shape, unsigned flags) {
