@@ -10,6 +10,10 @@
  * next wait does not begin with looks, which would keep the core from the other, but by giving it away. (A worker that was
  * woken gives it back sooner, when its first task has ended: worker.c.)
  *
+ * A worker that looks for a task on the core of somebody who also waits only takes turns with that one: it sleeps after a
+ * few. As long as two processes take turns, the kernel may move one to the idle core, and there the next wake-up costs
+ * twice as much as beside its waker.
+ *
  * The kernel leaves processes that never sleep where they are, even two that wait for each other on one core beside an idle
  * one. Who has had to share its core for a while, without a sleep between, tries another.
  */
@@ -26,12 +30,14 @@ enum {
   SHMX_PATIENCE_NS = 100000,
   SHMX_PATIENCE_SHARED_NS = 1500, /* a core that was given away and comes back later than this has run somebody else */
   SHMX_PATIENCE_SHARED_MAX = 16,
+  SHMX_PATIENCE_TURNS_MAX = 4,     /* of a worker that looks for a task */
   SHMX_PATIENCE_STAY_NS = 10000000 /* on the new core */
 };
 
 /* All zero: a new one. It serves for many waits. */
 struct shmx_patience {
   uint32_t looks;
+  uint32_t turns;  /* times in this wait that somebody else had the core */
   bool shares;     /* somebody whom we have woken may need this core */
   uint32_t shared; /* times that the core had somebody else to run, less those that it had not */
   int64_t moved;   /* when it last tried another core */
@@ -42,6 +48,7 @@ struct shmx_patience {
 static inline void shmx_patience_begin(struct shmx_patience *patience) {
   patience->looks = patience->shares ? SHMX_PATIENCE_LOOKS : 0;
   patience->shares = false;
+  patience->turns = 0;
   patience->until = 0;
 }
 
@@ -57,11 +64,19 @@ static inline void shmx_patience_yield(struct shmx_patience *patience, int64_t n
   int64_t then = shmx_os_now();
   if (then - now < SHMX_PATIENCE_SHARED_NS) {
     if (patience->shared > 0) patience->shared--;
-  } else if (++patience->shared >= SHMX_PATIENCE_SHARED_MAX && then - patience->moved > SHMX_PATIENCE_STAY_NS) {
+    return;
+  }
+  patience->turns++;
+  if (++patience->shared >= SHMX_PATIENCE_SHARED_MAX && then - patience->moved > SHMX_PATIENCE_STAY_NS) {
     patience->shared = 0;
     patience->moved = then;
     shmx_os_change_core();
   }
+}
+
+/* Who waits takes turns with somebody else, and that has brought nothing. */
+static inline bool shmx_patience_takes_turns(const struct shmx_patience *patience) {
+  return patience->turns >= SHMX_PATIENCE_TURNS_MAX;
 }
 
 /* Between two looks. False when it is over. */

@@ -160,7 +160,7 @@ static bool search(struct worker *w) {
   do {
     if (shmx_board_has_work(w->pool) || closing(w)) return true;
     shmx_memory_attend(w->memory);
-  } while (shmx_patience_lasts(&w->link.patience));
+  } while (shmx_patience_lasts(&w->link.patience) && !shmx_patience_takes_turns(&w->link.patience));
   return false;
 }
 
