@@ -231,10 +231,9 @@ static void make_metatable(lua_State *L) {
                                    {"__len", array_len},
                                    {"__tostring", shmx_array_tostring},
                                    {NULL, NULL}};
-  static const luaL_Reg indexing[] = {{"__index", shmx_array_index}, {"__newindex", shmx_array_newindex}, {NULL, NULL}};
   lua_createtable(L, 0, ROOM);
   push_methods(L);
-  luaL_setfuncs(L, indexing, 1);
+  shmx_array_add_indexing(L);
   lua_pushliteral(L, SHMX_ARRAY_TYPE);
   lua_setfield(L, -2, "__name");
   add_functions(L, plain);

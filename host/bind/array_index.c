@@ -2,13 +2,15 @@
 /*
  * a[i], a[i] = v, a.field, a:method, get and set.
  *
- * The two metamethods first try the usual case, an element of a vector, in as few calls into Lua as possible. A closed
- * array has no dimensions, so it falls through to the slow path, which says what is wrong.
+ * The two metamethods first try the usual case, an element of a vector that gets or has a number, without Lua's functions
+ * (bind/frame.h), and then in few calls of these. A closed array has no dimensions, so it falls through to the slow path,
+ * which says what is wrong.
  */
 #include <string.h>
 
 #include "bind/array_element.h"
 #include "bind/array_parts.h"
+#include "bind/frame.h"
 
 enum field {
   FIELD_DTYPE = 1,
@@ -165,13 +167,30 @@ static int index_by_name(lua_State *L) {
   return luaL_error(L, "an array has no field or method %s", shmx_array_describe(L, 2));
 }
 
-int shmx_array_index(lua_State *L) {
+/* Where the element a[i] of a vector is, for the arguments a and i; NULL: they are something else. */
+static inline void *find_element(const struct shmx_frame_value *arguments, const struct shmx_array **array) {
+  if (arguments[1].tag != SHMX_FRAME_INTEGER) return NULL;
+  *array = shmx_frame_array(&arguments[0]);
+  uint64_t i = (uint64_t)arguments[1].integer - 1;
+  if (!*array || (*array)->view.ndim != 1 || i >= (uint64_t)(*array)->view.shape[0]) return NULL;
+  return (char *)(*array)->view.data + (int64_t)i * (*array)->view.strides[0];
+}
+
+static int index_by_calls(lua_State *L) {
   struct shmx_array *array = shmx_array_test(L, 1);
   lua_Integer i;
   if (!array || !shmx_array_to_integer(L, 2, &i)) return index_by_name(L);
   const struct shmx_view *view = &array->view;
   if (view->ndim != 1 || (uint64_t)i - 1 >= (uint64_t)view->shape[0]) return index_slowly(L, i);
   shmx_element_push(L, view->dtype, (char *)view->data + (i - 1) * view->strides[0]);
+  return 1;
+}
+
+static int index_quickly(lua_State *L) {
+  const struct shmx_array *array;
+  const void *p = find_element(shmx_frame_arguments(L, 2), &array);
+  if (!p) return index_by_calls(L);
+  shmx_element_push(L, array->view.dtype, p);
   return 1;
 }
 
@@ -188,18 +207,7 @@ static int newindex_slowly(lua_State *L) {
                     (LUAI_UACINT)i, (int)view->ndim, (LUAI_UACINT)i);
 }
 
-/* The value at index 3, for the dtypes that scripts use most; the others are left to shmx_element_store. */
-static inline bool store_wide(lua_State *L, enum shmx_dtype dtype, void *p) {
-  if (dtype == SHMX_I64 && lua_isinteger(L, 3)) {
-    *(lua_Integer *)p = lua_tointeger(L, 3);
-    return true;
-  }
-  if (dtype != SHMX_F64 || lua_type(L, 3) != LUA_TNUMBER) return false;
-  *(lua_Number *)p = lua_tonumber(L, 3);
-  return true;
-}
-
-int shmx_array_newindex(lua_State *L) {
+static int newindex_by_calls(lua_State *L) {
   struct shmx_array *array = shmx_array_test(L, 1);
   lua_Integer i;
   if (!array || !shmx_array_to_integer(L, 2, &i)) return newindex_slowly(L);
@@ -207,8 +215,39 @@ int shmx_array_newindex(lua_State *L) {
   if (view->ndim != 1 || (uint64_t)i - 1 >= (uint64_t)view->shape[0]) return newindex_slowly(L);
   if (array->segment->read_only) return newindex_slowly(L);
   char *p = (char *)view->data + (i - 1) * view->strides[0];
-  if (store_wide(L, view->dtype, p) || shmx_element_store(L, 3, view->dtype, p)) return 0;
+  if (shmx_element_store(L, 3, view->dtype, p)) return 0;
   return bad_element(L, view, &(int64_t){i - 1}, 3);
+}
+
+/* A number of the dtype's own kind, for the dtypes that scripts use most. */
+static inline bool store_number(const struct shmx_frame_value *value, enum shmx_dtype dtype, void *p) {
+  bool is_integer = value->tag == SHMX_FRAME_INTEGER, is_float = value->tag == SHMX_FRAME_FLOAT;
+  if (dtype == SHMX_I64 && is_integer) *(int64_t *)p = value->integer;
+  else if (dtype == SHMX_F64 && is_float) *(double *)p = value->number;
+  else if (dtype == SHMX_F32 && is_float) *(float *)p = (float)value->number;
+  else if (dtype == SHMX_I32 && is_integer && value->integer == (int32_t)value->integer)
+    *(int32_t *)p = (int32_t)value->integer;
+  else if (dtype == SHMX_U8 && is_integer && value->integer == (uint8_t)value->integer)
+    *(uint8_t *)p = (uint8_t)value->integer;
+  else return false;
+  return true;
+}
+
+static int newindex_quickly(lua_State *L) {
+  const struct shmx_frame_value *arguments = shmx_frame_arguments(L, 3);
+  const struct shmx_array *array;
+  void *p = find_element(arguments, &array);
+  if (!p || array->segment->read_only || !store_number(&arguments[2], array->view.dtype, p))
+    return newindex_by_calls(L);
+  return 0;
+}
+
+void shmx_array_add_indexing(lua_State *L) {
+  bool known = shmx_frame_is_known(L);
+  lua_pushcclosure(L, known ? index_quickly : index_by_calls, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, known ? newindex_quickly : newindex_by_calls);
+  lua_setfield(L, -2, "__newindex");
 }
 
 /* Reads `count` indices from stack index 2 on, which must be as many as there are dimensions. */

@@ -70,6 +70,9 @@ const char *shmx_array_push_place(lua_State *L, const int64_t *position, int ndi
 /* Adds the fields to the table of methods on the top: their names with integers (array_index.c). */
 void shmx_array_add_fields(lua_State *L);
 
+/* Takes the table of methods from the top, and adds __index and __newindex to the metatable below it. */
+void shmx_array_add_indexing(lua_State *L);
+
 /* Add the elementwise operations to the table on the top: by their names, as methods and functions alike, and as
  * metamethods (array_elementwise.c). */
 void shmx_array_add_ops(lua_State *L);
@@ -110,9 +113,7 @@ extern const luaL_Reg shmx_array_freeze_methods[];       /* array_freeze.c: free
 extern const luaL_Reg shmx_array_bins_methods[];         /* array_bins.c: bincount, histogram */
 extern const luaL_Reg shmx_array_unique_methods[];       /* array_unique.c: searchsorted, unique */
 
-/* Metamethods; __index and __newindex have the table of methods as their first upvalue instead of a name. */
-int shmx_array_index(lua_State *L);
-int shmx_array_newindex(lua_State *L);
+/* A metamethod. */
 int shmx_array_tostring(lua_State *L);
 
 #endif

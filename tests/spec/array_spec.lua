@@ -532,6 +532,22 @@ describe("misuse", function()
     end
   end)
 
+  it("of __index and __newindex with too few arguments raises, wherever they are called", function()
+    local a = shmx.full("i64", 3, 7)
+    local read, write = getmetatable(a).__index, getmetatable(a).__newindex
+    assert.equal(7, read(a, 2))
+    write(a, 2, 8)
+    for _, call in ipairs { pcall, function(...) return coroutine.resume(coroutine.create(...)) end } do
+      for _, arguments in ipairs { {}, { a }, { 1 }, { a, "1" }, { a, 1.5 } } do
+        assert.is_false(call(read, table.unpack(arguments)))
+        assert.is_false(call(write, table.unpack(arguments)))
+      end
+      assert.is_false(call(write, a, 1))
+      assert.is_false(call(write, 1, 1))
+    end
+    assert.same({ 7, 8, 7 }, a:totable())
+  end)
+
   it("of the metatable does not confuse types", function()
     local a = shmx.array("i64", 3)
     local meta = getmetatable(a)
