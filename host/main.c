@@ -221,6 +221,12 @@ static bool check_memory(const char *text) {
   return valid;
 }
 
+static bool take_file(const struct argument *argument, const char **file) {
+  *file = argument->value;
+  if (**file == '\0') shmx_run_complain("'%s' needs the name of a file", argument->option->name);
+  return **file != '\0';
+}
+
 static bool take_option(struct command *command, const struct argument *argument) {
   switch (argument->option->id) {
   case OPTION_STAT: command->stat = true; break;
@@ -233,10 +239,10 @@ static bool take_option(struct command *command, const struct argument *argument
   case OPTION_MEMORY: command->memory = argument->value; return check_memory(argument->value);
   case OPTION_PROGRESS:
   case OPTION_NO_PROGRESS: command->progress = argument->option->name; break;
-  case OPTION_TRACE: command->trace = argument->value; break;
-  case OPTION_REPORT: command->report = argument->value; break;
-  case OPTION_JOBLOG: command->joblog = argument->value; break;
-  case OPTION_RESUME: command->resume = argument->value; break;
+  case OPTION_TRACE: return take_file(argument, &command->trace);
+  case OPTION_REPORT: return take_file(argument, &command->report);
+  case OPTION_JOBLOG: return take_file(argument, &command->joblog);
+  case OPTION_RESUME: return take_file(argument, &command->resume);
   case OPTION_HELP: command->help = true; break;
   case OPTION_VERSION: command->version = true; break;
   }

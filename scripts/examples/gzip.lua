@@ -13,7 +13,11 @@ package.cpath = arg[0]:gsub("[^/]*$", "") .. "../../.build/release/examples/?.so
 local shmx = require "shmx"
 local deflate = require "deflate"
 
-local path = arg[1] or error("usage: gzip.lua FILE [LEVEL]", 0)
+local path = arg[1]
+if not path then
+  io.stderr:write "usage: gzip.lua FILE [LEVEL]\n"
+  os.exit(1)
+end
 local level = math.tointeger(tonumber(arg[2] or 6))
 local block, ahead = 1 << 20, 4 * shmx.cpus() -- bytes of a block, and blocks under way
 

@@ -439,6 +439,13 @@ describe("with options of its own, shmx-lua", function()
     end
   end)
 
+  it("refuses a file without a name", function()
+    for _, option in ipairs { "--trace", "--report", "--joblog", "--resume" } do
+      refuses(option .. "=", ("'%s' needs the name of a file"):format(option))
+      refuses(option .. " ''", ("'%s' needs the name of a file"):format(option))
+    end
+  end)
+
   it("takes progress either way", function()
     assert.are.equal("1\n", run_ours("%% --progress --no-progress -e 'print(1)'").out)
   end)
