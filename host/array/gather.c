@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernels of array/gather.h. Compiled once for each level. */
+/*
+ * The kernels of array/gather.h. Compiled once for each level.
+ *
+ * Positions are checked and converted in vectors, some at a time, and these elements are then loaded one by one. (The
+ * instructions that load several elements are no quicker than that.) While the processor waits for elements that are far
+ * away it works ahead, so that many are on their way at the same time: with few positions at a time it gets furthest.
+ */
 #include "array/gather.h"
 
 #include <string.h>
@@ -8,76 +14,106 @@
 #error "this file is compiled once for each level"
 #endif
 
+enum {
+  LANES = 8,
+  NEAR = 32 << 10, /* bytes that are in the nearest cache */
+  NEAR_STAGE = 64, /* positions at a time, of elements that are in there, */
+  STAGE = 32       /* and of others */
+};
+
+typedef int64_t lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
+typedef uint64_t unsigned_lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
+
+/* The 0-based offset that a position stands for; taken as unsigned, that of no position is not less than the size. */
+#define OFFSET(position, size) ((position) + ((position) >> 63 & ((size) + 1)) - 1)
+
+/* Converts some positions; what is none becomes 0, and its lane of *right too. */
+static inline void convert(int64_t *offsets, const int64_t *positions, int64_t count, int64_t size, lanes *right) {
+  for (int64_t i = 0; i < count; i += LANES) {
+    lanes p;
+    memcpy(&p, positions + i, sizeof p);
+    p = OFFSET(p, size);
+    lanes inside = (lanes)((unsigned_lanes)p < (uint64_t)size);
+    *right &= inside;
+    p &= inside;
+    memcpy(offsets + i, &p, sizeof p);
+  }
+}
+
+static inline int64_t convert_one(int64_t position, int64_t size, bool *right) {
+  int64_t offset = OFFSET(position, size);
+  if ((uint64_t)offset < (uint64_t)size) return offset;
+  *right = false;
+  return 0;
+}
+
+static inline bool are_all(lanes right) {
+  int64_t all = -1;
+  for (int i = 0; i < LANES; i++) all &= right[i];
+  return all != 0;
+}
+
+static bool to_offsets(int64_t *offsets, const int64_t *positions, int64_t count, int64_t size) {
+  int64_t whole = count / LANES * LANES;
+  lanes right = (lanes){0} - 1;
+  bool rest = true;
+  convert(offsets, positions, whole, size, &right);
+  for (int64_t i = whole; i < count; i++) offsets[i] = convert_one(positions[i], size, &rest);
+  return rest && are_all(right);
+}
+
 /* No branches, so that the compiler makes vector code of it. */
 static bool are_positions(const int64_t *positions, int64_t count, int64_t size) {
-  int64_t wrong = 0;
-  for (int64_t i = 0; i < count; i++) {
-    int64_t p = positions[i];
-    wrong |= (int64_t)(p > size) | (int64_t)(p < -size) | (int64_t)(p == 0);
-  }
+  uint64_t wrong = 0;
+  for (int64_t i = 0; i < count; i++) wrong |= (uint64_t)((uint64_t)OFFSET(positions[i], size) >= (uint64_t)size);
   return wrong == 0;
 }
 
-static void to_offsets(int64_t *offsets, const int64_t *positions, int64_t count, int64_t size) {
-  for (int64_t i = 0; i < count; i++) {
-    int64_t p = positions[i] + (positions[i] < 0 ? size : -1);
-    offsets[i] = (uint64_t)p < (uint64_t)size ? p : 0;
-  }
-}
+/* All the loads of a stage, one after another: a loop has instructions of its own for each. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 64")
+#endif
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
 
-#define GATHER(type)                                                                                                   \
-  static void gather_##type(char *out, const char *in, int64_t step, const int64_t *offsets, int64_t count) {          \
-    type *restrict to = (type *)(void *)out;                                                                           \
-    if (step == (int64_t)sizeof(type)) {                                                                               \
-      const type *from = (const type *)(const void *)in;                                                               \
-      for (int64_t i = 0; i < count; i++) to[i] = from[offsets[i]];                                                    \
-    } else {                                                                                                           \
-      for (int64_t i = 0; i < count; i++) to[i] = *(const type *)(const void *)(in + offsets[i] * step);               \
+#define GATHER_DENSE(name, type, stage)                                                                                \
+  static bool name(type *restrict to, const type *from, int64_t size, const int64_t *positions, int64_t count) {       \
+    int64_t offsets[stage];                                                                                            \
+    lanes right = (lanes){0} - 1;                                                                                      \
+    bool rest = true;                                                                                                  \
+    for (; count >= (stage); count -= (stage), positions += (stage), to += (stage)) {                                  \
+      convert(offsets, positions, stage, size, &right);                                                                \
+      UNROLLED                                                                                                         \
+      for (int i = 0; i < (stage); i++) to[i] = from[offsets[i]];                                                      \
     }                                                                                                                  \
+    for (int64_t i = 0; i < count; i++) to[i] = from[convert_one(positions[i], size, &rest)];                          \
+    return rest && are_all(right);                                                                                     \
+  }
+#define GATHER(type)                                                                                                   \
+  GATHER_DENSE(gather_near_##type, type, NEAR_STAGE)                                                                   \
+  GATHER_DENSE(gather_dense_##type, type, STAGE)                                                                       \
+  static bool gather_##type(char *out, const struct shmx_source *in, const int64_t *positions, int64_t count) {        \
+    type *restrict to = (type *)(void *)out;                                                                           \
+    const type *from = (const type *)(const void *)in->data;                                                           \
+    const int64_t unit = sizeof(type), size = in->size;                                                                \
+    bool right = true;                                                                                                 \
+    if (in->step == unit && size <= NEAR / unit) return gather_near_##type(to, from, size, positions, count);          \
+    if (in->step == unit) return gather_dense_##type(to, from, size, positions, count);                                \
+    for (int64_t i = 0; i < count; i++) {                                                                              \
+      to[i] = *(const type *)(const void *)(in->data + convert_one(positions[i], size, &right) * in->step);            \
+    }                                                                                                                  \
+    return right;                                                                                                      \
   }
 GATHER(uint8_t)
 GATHER(uint16_t)
 GATHER(uint32_t)
 GATHER(uint64_t)
 
-/* Masks tend to have runs, so eight elements that are all wanted, or none of them, are dealt with at once. Otherwise every
- * element is written, and the next one over it if it was not to be: that is quicker than to branch. */
-#define COMPRESS(type)                                                                                                 \
-  static int64_t compress_##type(char *out, int64_t room, const char *in, int64_t stride, const char *mask,            \
-                                 int64_t mask_stride, int64_t count) {                                                 \
-    enum { RUN = 8 };                                                                                                  \
-    type *to = (type *)(void *)out;                                                                                    \
-    int64_t n = 0, i = 0;                                                                                              \
-    while (mask_stride == 1 && stride == (int64_t)sizeof(type) && i + RUN <= count && n + RUN <= room) {               \
-      const type *from = (const type *)(const void *)in + i;                                                           \
-      uint64_t wanted;                                                                                                 \
-      memcpy(&wanted, mask + i, RUN);                                                                                  \
-      i += RUN;                                                                                                        \
-      if (wanted == 0) continue;                                                                                       \
-      if (wanted == UINT64_C(0x0101010101010101)) {                                                                    \
-        memcpy(to + n, from, RUN * sizeof(type));                                                                      \
-        n += RUN;                                                                                                      \
-        continue;                                                                                                      \
-      }                                                                                                                \
-      for (int k = 0; k < RUN; k++) to[n] = from[k], n += mask[i - RUN + k] != 0;                                      \
-    }                                                                                                                  \
-    for (; i < count && n < room; i++) {                                                                               \
-      to[n] = *(const type *)(const void *)(in + i * stride);                                                          \
-      n += mask[i * mask_stride] != 0;                                                                                 \
-    }                                                                                                                  \
-    return n;                                                                                                          \
-  }
-COMPRESS(uint8_t)
-COMPRESS(uint16_t)
-COMPRESS(uint32_t)
-COMPRESS(uint64_t)
-
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct shmx_gathers SHMX_AT_LEVEL(shmx_gathers) = {
     .are_positions = are_positions,
     .to_offsets = to_offsets,
-    .gather = {[1] = gather_uint8_t, [2] = gather_uint16_t, [4] = gather_uint32_t, [8] = gather_uint64_t},
-    .compress = {[1] = compress_uint8_t, [2] = compress_uint16_t, [4] = compress_uint32_t, [8] = compress_uint64_t}};
+    .gather = {[1] = gather_uint8_t, [2] = gather_uint16_t, [4] = gather_uint32_t, [8] = gather_uint64_t}};

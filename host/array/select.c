@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Choosing elements: see array/select.h. Positions are read in blocks, as 0-based 64-bit integers, whatever they are
- * stored as.
+ * Choosing elements: see array/select.h. Positions are read as 64-bit integers, whatever they are stored as: where they
+ * are such, in place, otherwise in blocks.
  */
 #include "array/select.h"
 
 #include <string.h>
 
 #include "array/cast.h"
+#include "array/compress.h"
 #include "array/fold.h"
 #include "array/gather.h"
 #include "array/kernel.h"
@@ -15,14 +16,15 @@
 
 enum { BLOCK = 1024 };
 
-/* Positions block by block. */
+/* Positions, some at a time. */
 struct reader {
   struct shmx_loop loop;
   shmx_cast_row *cast;
   int64_t size; /* of what they point into */
-  int64_t at;   /* where the next block begins in the row */
+  int64_t most; /* positions at a time */
+  int64_t at;   /* where the next ones begin in the row */
   int64_t count;
-  const int64_t *positions; /* of the block: where they are stored, or `block` */
+  const int64_t *positions; /* where they are stored, or `block` */
   bool direct;              /* they are stored as such integers without gaps */
   int64_t block[BLOCK];
 };
@@ -33,16 +35,24 @@ static bool start_reading(struct reader *r, const struct shmx_view *positions, i
   r->at = 0;
   if (!shmx_loop_start(&r->loop, positions, NULL)) return false;
   r->direct = (positions->dtype == SHMX_I64 || positions->dtype == SHMX_U64) && r->loop.stride[0] == sizeof(int64_t);
+  r->most = r->direct ? INT64_MAX : BLOCK;
   return true;
 }
 
-/* Loads the next block as it is; false when there is none. */
-static bool load_block(struct reader *r) {
+/* For read_offsets, which needs the block in any case. */
+static bool start_offsets(struct reader *r, const struct shmx_view *positions, int64_t size) {
+  bool some = start_reading(r, positions, size);
+  r->most = BLOCK;
+  return some;
+}
+
+/* Loads the next positions as they are; false when there are none. */
+static bool read_positions(struct reader *r) {
   if (r->at == r->loop.count) {
     if (!shmx_loop_next(&r->loop)) return false;
     r->at = 0;
   }
-  r->count = r->loop.count - r->at < BLOCK ? r->loop.count - r->at : BLOCK;
+  r->count = r->loop.count - r->at < r->most ? r->loop.count - r->at : r->most;
   const char *from = r->loop.data[0] + r->at * r->loop.stride[0];
   r->at += r->count;
   r->positions = r->direct ? (const int64_t *)(const void *)from : r->block;
@@ -50,11 +60,11 @@ static bool load_block(struct reader *r) {
   return true;
 }
 
-/* Loads the next block and makes its positions 0-based. They have been checked, but in shared memory somebody may have
- * changed them since: what is none now is the first. */
-static bool read_block(struct reader *r) {
-  if (!load_block(r)) return false;
-  shmx_gathers()->to_offsets(r->block, r->positions, r->count, r->size);
+/* Loads the next positions to the block, and makes them 0-based; what is none becomes 0. *right says whether all so far
+ * were positions. */
+static bool read_offsets(struct reader *r, bool *right) {
+  if (!read_positions(r)) return false;
+  *right &= shmx_gathers()->to_offsets(r->block, r->positions, r->count, r->size);
   return true;
 }
 
@@ -62,7 +72,7 @@ int64_t shmx_positions_check(const struct shmx_view *positions, int64_t size, in
   struct reader r;
   int64_t before = 0;
   if (!start_reading(&r, positions, size)) return 0;
-  for (; load_block(&r); before += r.count) {
+  for (; read_positions(&r); before += r.count) {
     if (shmx_gathers()->are_positions(r.positions, r.count, size)) continue;
     for (int64_t i = 0; i < r.count; i++) {
       *bad = r.positions[i];
@@ -74,24 +84,41 @@ int64_t shmx_positions_check(const struct shmx_view *positions, int64_t size, in
 
 /* --- take --- */
 
-void shmx_take_run(const struct shmx_take *take) {
-  int64_t unit = shmx_dtype_size(take->dtype);
-  char *out = take->out;
+/* Takes from one of the outer vectors, whose runs are elements. */
+static bool take_elements(const struct shmx_take *take, const char *in, char *out) {
+  const int64_t unit = shmx_dtype_size(take->dtype);
+  const struct shmx_source source = {in, take->step, take->size};
+  bool right = true;
   struct reader r;
-  for (int64_t o = 0; o < take->outer; o++) {
-    const char *in = (const char *)take->in + o * take->size * take->inner;
-    if (!start_reading(&r, take->positions, take->size)) return;
-    while (read_block(&r)) {
-      if (take->inner == unit) {
-        shmx_gathers()->gather[unit](out, in, take->step, r.block, r.count);
-      } else {
-        for (int64_t i = 0; i < r.count; i++) {
-          memcpy(out + i * take->inner, in + r.block[i] * take->step, (size_t)take->inner);
-        }
-      }
-      out += r.count * take->inner;
+  if (!start_reading(&r, take->positions, take->size)) return true;
+  for (; read_positions(&r); out += r.count * unit) {
+    right &= shmx_gathers()->gather[unit](out, &source, r.positions, r.count);
+  }
+  return right;
+}
+
+static bool take_runs(const struct shmx_take *take, const char *in, char *out) {
+  bool right = true;
+  struct reader r;
+  if (!start_offsets(&r, take->positions, take->size)) return true;
+  while (read_offsets(&r, &right)) {
+    for (int64_t i = 0; i < r.count; i++, out += take->inner) {
+      memcpy(out, in + r.block[i] * take->step, (size_t)take->inner);
     }
   }
+  return right;
+}
+
+bool shmx_take_run(const struct shmx_take *take) {
+  int64_t count = shmx_view_count(take->positions);
+  bool right = true;
+  if (count > 0 && take->size == 0) return false;
+  for (int64_t o = 0; o < take->outer; o++) {
+    const char *in = (const char *)take->in + o * take->size * take->inner;
+    char *out = (char *)take->out + o * count * take->inner;
+    right &= take->inner == shmx_dtype_size(take->dtype) ? take_elements(take, in, out) : take_runs(take, in, out);
+  }
+  return right;
 }
 
 /* --- put --- */
@@ -131,9 +158,10 @@ static void put_next(struct values *v, char *to) {
 void shmx_put_run(const struct shmx_view *target, const struct shmx_view *positions, const struct shmx_view *values) {
   struct reader r;
   struct values v;
-  if (!start_reading(&r, positions, shmx_view_count(target))) return;
+  bool right = true;
+  if (!start_offsets(&r, positions, shmx_view_count(target))) return;
   start_values(&v, values, target->dtype);
-  while (read_block(&r)) {
+  while (read_offsets(&r, &right)) {
     for (int64_t i = 0; i < r.count; i++) put_next(&v, element_at(target, r.block[i]));
   }
 }
@@ -166,8 +194,8 @@ void shmx_mask_take(const struct shmx_view *out, const struct shmx_view *in, con
   struct shmx_loop loop;
   if (!shmx_loop_start(&loop, in, mask)) return;
   do {
-    int64_t n = shmx_gathers()->compress[size](to, room, loop.data[0], loop.stride[0], loop.data[1], loop.stride[1],
-                                               loop.count);
+    int64_t n = shmx_compressors()->compress[size](to, room, loop.data[0], loop.stride[0], loop.data[1], loop.stride[1],
+                                                   loop.count);
     to += n * size;
     room -= n;
   } while (room > 0 && shmx_loop_next(&loop));

@@ -14,7 +14,7 @@
 int64_t shmx_positions_check(const struct shmx_view *positions, int64_t size, int64_t *bad);
 
 /* out[o][k][i] = in[o][positions[k]][i], where an element i may be a run of elements. `out` and `in` are contiguous; a
- * vector `in` may have gaps. The positions have been checked. */
+ * vector `in` may have gaps. Where a position is none, the first run is taken, if there is any, and false returned. */
 struct shmx_take {
   void *out;
   const void *in;
@@ -23,7 +23,7 @@ struct shmx_take {
   enum shmx_dtype dtype;
   const struct shmx_view *positions;
 };
-void shmx_take_run(const struct shmx_take *take);
+bool shmx_take_run(const struct shmx_take *take);
 
 /* Writes value k to the element at position k of all elements of `target` in index order. `values` has as many elements as
  * there are positions, or one, and can be cast to the dtype of `target`. The positions have been checked. */

@@ -70,21 +70,30 @@ static struct shmx_take describe_take(const struct shmx_view *in, int axis, cons
   return take;
 }
 
+static bool has_out(lua_State *L) {
+  bool given = shmx_options_find(L, TAKE_OPTIONS, "out");
+  if (given) lua_pop(L, 1);
+  return given;
+}
+
+/* Where the result goes to an array that exists, positions are checked before it is written to. A new one nobody sees, so
+ * that they can be checked on the way. */
 static int take_positions(lua_State *L, int axis) {
   struct shmx_view dense;
   struct shmx_view in = shmx_array_check(L, 1)->view;
   if (in.ndim > 1 && !shmx_view_is_contiguous(&in)) shmx_array_replace_by_copy(L, 1, in.dtype);
   in = shmx_array_check(L, 1)->view;
   struct shmx_view positions = check_choice(L);
-  check_positions(L, &positions, axis < 0 ? shmx_view_count(&in) : in.shape[axis]);
+  int64_t size = axis < 0 ? shmx_view_count(&in) : in.shape[axis];
   taken_shape(L, &in, axis, &positions, &dense);
+  if (has_out(L) || shmx_view_count(&dense) == 0) check_positions(L, &positions, size);
   int top = lua_gettop(L);
   struct shmx_array *out = shmx_array_out_dense(L, TAKE_OPTIONS, &dense, 2);
   in = shmx_array_check(L, 1)->view;
   positions = shmx_array_check(L, CHOICE)->view;
   struct shmx_take take = describe_take(&in, axis, &positions);
   take.out = out->view.data;
-  if (shmx_view_count(&dense) > 0) shmx_take_run(&take);
+  if (shmx_view_count(&dense) > 0 && !shmx_take_run(&take)) check_positions(L, &positions, size);
   shmx_array_deliver(L, top);
   return 1;
 }

@@ -85,6 +85,79 @@ describe("take", function()
     assert.same({}, a:take(a:gt(9)):totable())
   end)
 
+  -- The kernels go through positions and masks in vectors, which have ends.
+  local lengths = { 1, 7, 8, 9, 31, 33, 64, 65, 130, 300 }
+  local dtypes = { "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64", "bool" }
+
+  ---@return shmx.array
+  local function numbers(dtype, n)
+    local some = shmx.range("i64", 1, n) * 7919 % 100
+    return dtype == "bool" and some:gt(50) or some:astype(dtype)
+  end
+
+  it("gives the same by positions of any number, dtype and stride, from near and far", function()
+    for _, dtype in ipairs(dtypes) do
+      for _, size in ipairs { 120, 50000 } do
+        local a = numbers(dtype, size)
+        local apart = a:view({ -1, 1, -3 })
+        for i, n in ipairs(lengths) do
+          local places = (shmx.range("i64", 1, n) * 31 % 39 + 1) * (i % 2 * 2 - 1)
+          local expected, of_view = {}, {}
+          for k = 1, n do expected[k], of_view[k] = a:get(places[k]), apart:get(places[k]) end
+          assert.same(expected, a:take(places):totable())
+          assert.same(expected, a:take(places:astype("i8")):totable())
+          assert.same(expected, a:take(shmx.stack({ places, places }, 2):view({}, 2)):totable())
+          assert.same(expected, a:take(places, { out = shmx.empty(dtype, n) }):totable())
+          assert.same(of_view, apart:take(places):totable())
+        end
+      end
+    end
+  end)
+
+  it("finds a position that is none wherever it is, and then writes nothing", function()
+    for _, size in ipairs { 120, 50000 } do
+      local a = shmx.range("i32", 1, size)
+      for _, n in ipairs(lengths) do
+        for _, wrong in ipairs { 0, size + 1, -size - 1, math.mininteger, math.maxinteger } do
+          local places, out = shmx.full("i64", n, 1), shmx.full("i32", n, -1)
+          places[n] = wrong
+          local complaint = ("position %d, which is number %d, is out of range for %d elements"):format(wrong, n, size)
+          refuses(complaint, a.take, a, places)
+          refuses(complaint, a.take, a, places, { out = out })
+          assert.equal(-n, out:sum())
+        end
+      end
+    end
+    refuses("position 1, which is number 1, is out of range for 0 elements", function()
+      shmx.array("f64", 0):take(shmx.from { 1 })
+    end)
+    refuses("position 3, which is number 1, is out of range for 2 elements", function()
+      shmx.array("f64", { 2, 0 }):take(shmx.from { 3 }, 1)
+    end)
+  end)
+
+  it("gives the same by masks of any length, density and stride", function()
+    local rules = { -- whether element k is wanted
+      function() return true end, function() return false end, function(k) return k % 2 == 0 end,
+      function(k) return k > 70 and k < 200 end, function(k) return k * k % 11 < 3 end,
+    }
+    for _, dtype in ipairs(dtypes) do
+      for _, n in ipairs(lengths) do
+        local a = numbers(dtype, n)
+        for _, rule in ipairs(rules) do
+          local mask, expected = shmx.array("bool", n), {}
+          for k = 1, n do
+            mask[k] = rule(k)
+            if rule(k) then expected[#expected + 1] = a[k] end
+          end
+          assert.same(expected, a:take(mask):totable())
+          assert.same(expected, a:take(shmx.stack({ mask, mask }, 2):view({}, 2)):totable())
+          assert.same(expected, a:view({ -1, 1, -1 }):copy():view({ -1, 1, -1 }):take(mask):totable())
+        end
+      end
+    end
+  end)
+
   it("refuses positions and masks that do not fit, and writes nothing", function()
     local a, out = shmx.range("i64", 1, 3), shmx.array("i64", 2)
     refuses("bad argument #2 to 'take' (position 4, which is number 2, is out of range for 3 elements)", a.take, a,
