@@ -41,7 +41,7 @@ void shmx_array_new_named(lua_State *L, const struct shmx_view *shape, const cha
   int r = shmx_memory_make_named(memory, name, size, &array->segment);
   if (r == -EDQUOT || r == -ENOSPC) { /* what is garbage may be in the way */
     lua_gc(L, LUA_GCCOLLECT);
-    r = shmx_memory_make_named(memory, name, size, &array->segment);
+    r = shmx_memory_make_named_wait(memory, name, size, &array->segment);
   }
   if (r < 0) cannot_make(L, name, r);
   array->view = *shape;

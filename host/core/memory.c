@@ -117,14 +117,22 @@ static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   return memory->served > 0;
 }
 
-int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_segment **out) {
-  int r = shmx_memory_alloc(memory, size, flags, out);
+bool shmx_memory_wait(struct shmx_memory *memory, uint64_t size) {
+  return memory->link && memory->peer != SHMX_PEER_MAIN && wait_for_memory(memory, size);
+}
+
+void shmx_memory_end_wait(struct shmx_memory *memory) {
   struct shmx_link *link = memory->link;
-  if (r != -EDQUOT || !link || memory->peer == SHMX_PEER_MAIN) return r;
-  while (r == -EDQUOT && wait_for_memory(memory, size)) r = shmx_memory_alloc(memory, size, flags, out);
+  if (!link || atomic_load(&link->self->wants_bytes) == 0) return;
   memory->served = 0;
   atomic_store(&link->self->wants_bytes, 0); /* what was kept for us, others may have now */
   shmx_link_urge(link);
+}
+
+int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_segment **out) {
+  int r = shmx_memory_alloc(memory, size, flags, out);
+  while (r == -EDQUOT && shmx_memory_wait(memory, size)) r = shmx_memory_alloc(memory, size, flags, out);
+  shmx_memory_end_wait(memory);
   return r;
 }
 

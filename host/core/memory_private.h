@@ -52,6 +52,11 @@ void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block);
 /* How much of the budget such a segment needs at least, if nothing is warm. */
 uint64_t shmx_warehouse_need(uint64_t size);
 
+/* Worker: waits for memory, as shmx_memory_alloc_wait does between two tries; false when there is nothing to wait for. After
+ * the last try shmx_memory_end_wait says that there was one. */
+bool shmx_memory_wait(struct shmx_memory *memory, uint64_t size);
+void shmx_memory_end_wait(struct shmx_memory *memory);
+
 /* Takes room in the budget for a chunk that is made elsewhere, and gives it back. 0, -EDQUOT or -EFBIG. */
 int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size);
 void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size);

@@ -129,6 +129,14 @@ int shmx_memory_make_named(struct shmx_memory *memory, const char *name, uint64_
   return r;
 }
 
+int shmx_memory_make_named_wait(struct shmx_memory *memory, const char *name, uint64_t size,
+                                struct shmx_segment **out) {
+  int r = shmx_memory_make_named(memory, name, size, out);
+  while (r == -EDQUOT && shmx_memory_wait(memory, size)) r = shmx_memory_make_named(memory, name, size, out);
+  shmx_memory_end_wait(memory);
+  return r;
+}
+
 int shmx_memory_attach_named(struct shmx_memory *memory, const char *name, uint64_t size, uint64_t *there,
                              struct shmx_segment **out) {
   if (!shmx_os_shm_is_name(name)) return -EINVAL;

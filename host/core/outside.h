@@ -20,6 +20,8 @@ int shmx_memory_map_file(struct shmx_memory *memory, int fd, uint64_t size, stru
  * takes the name away with the last hold. 0; -EPIPE; -EINVAL: no name for an object; -EEXIST: there is one of that name;
  * -ENOSPC: the file system for such objects is full; or as shmx_memory_alloc. */
 int shmx_memory_make_named(struct shmx_memory *memory, const char *name, uint64_t size, struct shmx_segment **out);
+/* Like shmx_memory_make_named, and in a worker it waits like shmx_memory_alloc_wait. */
+int shmx_memory_make_named_wait(struct shmx_memory *memory, const char *name, uint64_t size, struct shmx_segment **out);
 
 /* A segment that is the first `size` bytes of the object that has the name. The name is not ours, and stays. It takes
  * nothing of the budget. 0; -ERANGE: the object has *there bytes, which are fewer; or -errno. */

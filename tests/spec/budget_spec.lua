@@ -153,6 +153,19 @@ describe("a budget", function()
     for _, task in ipairs(tasks) do task:get():close() end
   end)
 
+  it("keeps a named array waiting as any other", function()
+    local pool <close> = shmx.pool { workers = WORKERS, progress = false }
+    local kept = {}
+    for i = 1, BUDGET // SIZE - 1 do kept[i] = pool:submit(make, i, SIZE + (SIZE >> 4)):get() end
+    local name = ("shmx-spec-%d-budget"):format(shmx.pid())
+    local function make_named(size) return shmx.array("u8", size, { name = name }) end
+    local task = pool:submit(make_named, SIZE + (SIZE >> 4))
+    os.execute "sleep 0.2"
+    assert.is_false(task:done())
+    kept[1]:close()
+    assert.are.equal(SIZE + (SIZE >> 4), #task:get())
+  end)
+
   it("refuses what could never fit, at once", function()
     local pool <close> = shmx.pool { workers = 1, progress = false }
     local task = pool:submit(make, 1, 2 * BUDGET)
