@@ -47,9 +47,9 @@ static inline int64_t convert_one(int64_t position, int64_t size, bool *right) {
   return 0;
 }
 
-static inline bool are_all(lanes right) {
+static inline bool are_all(const lanes *right) { /* by value it would be in a register that not every machine has */
   int64_t all = -1;
-  for (int i = 0; i < LANES; i++) all &= right[i];
+  for (int i = 0; i < LANES; i++) all &= (*right)[i];
   return all != 0;
 }
 
@@ -59,7 +59,7 @@ static bool to_offsets(int64_t *offsets, const int64_t *positions, int64_t count
   bool rest = true;
   convert(offsets, positions, whole, size, &right);
   for (int64_t i = whole; i < count; i++) offsets[i] = convert_one(positions[i], size, &rest);
-  return rest && are_all(right);
+  return rest && are_all(&right);
 }
 
 /* No branches, so that the compiler makes vector code of it. */
@@ -89,7 +89,7 @@ static bool are_positions(const int64_t *positions, int64_t count, int64_t size)
       for (int i = 0; i < (stage); i++) to[i] = from[offsets[i]];                                                      \
     }                                                                                                                  \
     for (int64_t i = 0; i < count; i++) to[i] = from[convert_one(positions[i], size, &rest)];                          \
-    return rest && are_all(right);                                                                                     \
+    return rest && are_all(&right);                                                                                    \
   }
 #define GATHER(type)                                                                                                   \
   GATHER_DENSE(gather_near_##type, type, NEAR_STAGE)                                                                   \
