@@ -113,7 +113,8 @@ static void copy_row(shmx_cast_row *cast, const struct shmx_loop *loop, int64_t 
 }
 
 void shmx_kernel_copy(const struct shmx_view *to, const struct shmx_view *from) {
-  shmx_cast_row *row = shmx_casts()->row[to->dtype][from->dtype];
+  const int64_t bytes = shmx_view_nbytes(to) + shmx_view_nbytes(from);
+  shmx_cast_row *row = shmx_casts_for(bytes)->row[to->dtype][from->dtype];
   struct shmx_loop loop;
   if (!shmx_loop_start(&loop, to, from)) return;
   if (to->dtype == from->dtype && is_turned(&loop)) {

@@ -111,7 +111,7 @@ static void make_piece(void *context, int64_t first, int64_t count, void *to) {
 /* Only large results are made piece by piece; and not in place, since then their lines are in the cache already. */
 void shmx_elementwise_whole(enum shmx_op op, enum shmx_dtype dtype, void *out, const void *const *in, unsigned uniform,
                             int64_t count) {
-  struct whole w = {.kernel = shmx_op_find(op, dtype), .operands = shmx_op_info(op)->operands, .uniform = uniform};
+  struct whole w = {.operands = shmx_op_info(op)->operands, .uniform = uniform};
   int64_t size = shmx_dtype_size(shmx_op_result(op, dtype)), read = 0;
   bool apart = true;
   for (int i = 0; i < w.operands; i++) {
@@ -120,6 +120,7 @@ void shmx_elementwise_whole(enum shmx_op op, enum shmx_dtype dtype, void *out, c
     read += w.size[i];
     apart &= in[i] != out;
   }
+  w.kernel = shmx_op_find_for(op, dtype, count * (size + read));
   if (apart && shmx_stream_suits(out, count, size, read)) {
     shmx_stream_run(out, count, size, make_piece, &w);
   } else {

@@ -72,36 +72,26 @@ FOLD(prod_b8, uint64_t, shmx_bool, acc *(x != 0))
 
 /* --- sums in double --- */
 
-enum { LANES = 8, STEP = 4 * LANES, GATHERED = 64 };
-typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
-
-/* By address, since how vectors are passed depends on the level. */
-static inline double add_lanes(const lanes *v) {
-  return (((*v)[0] + (*v)[1]) + ((*v)[2] + (*v)[3])) + (((*v)[4] + (*v)[5]) + ((*v)[6] + (*v)[7]));
-}
-
-/* Loads LANES elements from p, which has any alignment. */
-#define LOAD(tag, type)                                                                                                \
-  typedef type lanes_of_##tag __attribute__((vector_size(LANES * sizeof(type))));                                      \
-  static inline void load_##tag(lanes *out, const type *p) {                                                           \
-    lanes_of_##tag v;                                                                                                  \
-    memcpy(&v, p, sizeof v);                                                                                           \
-    *out = __builtin_convertvector(v, lanes);                                                                          \
-  }
+/* Lane k has the elements k, k + STEP, and so on: so many lanes that the compiler makes vectors of them, which it keeps in
+ * registers. They are then added in pairs. */
+enum { LANES = 8, STEP = 4 * LANES };
 
 /* A row with gaps is gathered piece by piece. */
-#define TOTAL(tag, type, value)                                                                                        \
+#define TOTAL(tag, type)                                                                                               \
   static double add_##tag(const type *in, int64_t count) {                                                             \
-    lanes sums[4] = {{0}}, x;                                                                                          \
-    double rest = 0;                                                                                                   \
+    double sum[STEP] = {0}, rest = 0;                                                                                  \
     int64_t i = 0;                                                                                                     \
     for (; i + STEP <= count; i += STEP) {                                                                             \
-      for (int k = 0; k < 4; k++) load_##tag(&x, in + i + (int64_t)k * LANES), sums[k] += x;                           \
+      for (int k = 0; k < STEP; k++) sum[k] += (double)in[i + k];                                                      \
     }                                                                                                                  \
-    for (; i + LANES <= count; i += LANES) load_##tag(&x, in + i), sums[0] += x;                                       \
+    for (; i + LANES <= count; i += LANES) {                                                                           \
+      for (int k = 0; k < LANES; k++) sum[k] += (double)in[i + k];                                                     \
+    }                                                                                                                  \
     for (; i < count; i++) rest += (double)in[i];                                                                      \
-    sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3]);                                                               \
-    return add_lanes(&sums[0]) + rest;                                                                                 \
+    for (int k = 0; k < LANES; k++) {                                                                                  \
+      sum[k] = (sum[k] + sum[k + LANES]) + (sum[k + 2 * LANES] + sum[k + 3 * LANES]);                                  \
+    }                                                                                                                  \
+    return (((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]))) + rest;                 \
   }                                                                                                                    \
   static void total_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                  \
     type gathered[SHMX_FOLD_BLOCK];                                                                                    \
@@ -113,9 +103,7 @@ static inline double add_lanes(const lanes *v) {
     *(double *)accumulator += add_##tag(in, count);                                                                    \
   }                                                                                                                    \
   EACH(total_##tag, double, type, acc + (double)x)
-#define TOTALS(constant, tag, type)                                                                                    \
-  LOAD(tag, type)                                                                                                      \
-  TOTAL(tag, type, x)
+#define TOTALS(constant, tag, type) TOTAL(tag, type)
 SHMX_INTEGER_DTYPES(TOTALS)
 SHMX_FLOAT_DTYPES(TOTALS)
 FOLD(total_b8, double, shmx_bool, acc + (x != 0))
@@ -129,14 +117,39 @@ FOLD(prod_f64, double, double, acc *x)
 #define LESS(x, best)    (((x) < (best)) | ((x) != (x)))
 #define GREATER(x, best) (((x) > (best)) | ((x) != (x)))
 
+/* In lanes, so that no comparison waits for the one before it: so many that the compiler makes vectors of them. */
+#define INTEGER_EXTREME(word, tag, type, sign)                                                                         \
+  /* The best of a multiple of WIDTH elements. */                                                                      \
+  enum { word##_##tag##_WIDTH = 128 / sizeof(type) };                                                                  \
+  static type word##_##tag##_lanes(type best, const type *in, int64_t count) {                                         \
+    enum { WIDTH = word##_##tag##_WIDTH };                                                                             \
+    type lane[WIDTH];                                                                                                  \
+    for (int k = 0; k < WIDTH; k++) lane[k] = best;                                                                    \
+    for (int64_t i = 0; i < count; i += WIDTH) {                                                                       \
+      for (int k = 0; k < WIDTH; k++) lane[k] = in[i + k] sign lane[k] ? in[i + k] : lane[k];                          \
+    }                                                                                                                  \
+    for (int k = 0; k < WIDTH; k++) best = lane[k] sign best ? lane[k] : best;                                         \
+    return best;                                                                                                       \
+  }                                                                                                                    \
+  static void word##_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                 \
+    const bool dense = stride == (int64_t)sizeof(type);                                                                \
+    const int64_t whole = dense ? count / word##_##tag##_WIDTH * word##_##tag##_WIDTH : 0;                             \
+    type best = *(type *)accumulator;                                                                                  \
+    if (whole > 0) best = word##_##tag##_lanes(best, (const type *)(const void *)data, whole);                         \
+    for (int64_t i = whole; i < count; i++) {                                                                          \
+      const type x = *(const type *)(const void *)(data + i * stride);                                                 \
+      best = x sign best ? x : best;                                                                                   \
+    }                                                                                                                  \
+    *(type *)accumulator = best;                                                                                       \
+  }                                                                                                                    \
+  EACH(word##_##tag, type, type, x sign acc ? x : acc)
 #define INTEGER_EXTREMES(constant, tag, type)                                                                          \
-  FOLD(min_##tag, type, type, x < acc ? x : acc)                                                                       \
-  FOLD(max_##tag, type, type, x > acc ? x : acc)
+  INTEGER_EXTREME(min, tag, type, <)                                                                                   \
+  INTEGER_EXTREME(max, tag, type, >)
 SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
 
-/* In lanes, so that no comparison waits for the one before it: so many that the compiler makes vectors of them. Whether
- * there is a NaN among the elements is asked of two at a time; then the row is looked at once more, one by one. The last
- * round ends with the row, whatever of it has been seen before. */
+/* The same for floats. Whether there is a NaN among the elements is asked of two at a time; then the row is looked at once
+ * more, one by one. */
 #define FLOAT_EXTREME(word, tag, type, integer, sign, better)                                                          \
   static void word##_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                 \
     enum { HALF = 32, WIDTH = 2 * HALF };                                                                              \

@@ -16,6 +16,8 @@ static const char *const names[] = {SHMX_LEVELS(LEVEL_NAME)};
 
 static int chosen = -1; /* not yet */
 
+enum { FAR = 4 << 20 /* bytes that no processor has in its nearest caches */ };
+
 const char *shmx_level_name(enum shmx_level level) { return names[level]; }
 
 #if defined(__x86_64__)
@@ -33,7 +35,7 @@ static bool has(enum shmx_level level) {
 #if defined(__x86_64__)
   bool v3 = ACTIVE(AVX2) && ACTIVE(FMA) && ACTIVE(BMI1) && ACTIVE(BMI2);
   bool v4 = v3 && ACTIVE(AVX512F) && ACTIVE(AVX512BW) && ACTIVE(AVX512CD) && ACTIVE(AVX512DQ) && ACTIVE(AVX512VL);
-  return level == SHMX_LEVEL_avx512 ? v4 : level == SHMX_LEVEL_avx2 ? v3 : true;
+  return level >= SHMX_LEVEL_avx512half ? v4 : level == SHMX_LEVEL_avx2 ? v3 : true;
 #else
   return level == SHMX_LEVEL_baseline;
 #endif
@@ -52,6 +54,16 @@ static int find_best(void) {
 enum shmx_level shmx_level(void) {
   if (chosen < 0) chosen = find_best();
   return (enum shmx_level)chosen;
+}
+
+enum shmx_level shmx_level_for(int64_t bytes) {
+  enum shmx_level level = shmx_level();
+#if defined(__x86_64__)
+  if (level == SHMX_LEVEL_avx512 && bytes >= FAR) return SHMX_LEVEL_avx512half;
+#else
+  (void)bytes;
+#endif
+  return level;
 }
 
 bool shmx_level_use(enum shmx_level level) {

@@ -9,6 +9,8 @@
  *   SHMX_EACH_LEVEL(struct shmx_casts, shmx_casts)                    // in a header
  *   shmx_casts()->row[to][from](...)                                  // for everybody else
  *
+ *   shmx_casts_for(bytes)->row[to][from](...)                         // when so many bytes are gone through
+ *
  * The best level that the machine has is found out once. Results do not depend on it, but for the last bits of the
  * mathematical functions.
  */
@@ -16,10 +18,11 @@
 #define SHMX_ARRAY_LEVEL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* X(name), the poorest first; only x86-64 has more than one: elsewhere the compiler's own choice is good. */
 #if defined(__x86_64__)
-#define SHMX_LEVELS(X) X(baseline) X(avx2) X(avx512)
+#define SHMX_LEVELS(X) X(baseline) X(avx2) X(avx512half) X(avx512)
 #else
 #define SHMX_LEVELS(X) X(baseline)
 #endif
@@ -31,6 +34,11 @@ enum shmx_level { SHMX_LEVELS(SHMX_LEVEL_CONSTANT) SHMX_LEVEL_COUNT };
 /* The level in use: the best one of this machine, unless the environment variable SHMX_VECTORS names a poorer one. */
 enum shmx_level shmx_level(void);
 
+/* The level for a call that goes through so many bytes. What comes from memory or the outer caches comes quicker when the
+ * processor asks for it in smaller parts: then AVX-512 is used on vectors of half the width, which is `avx512half`. On a
+ * Zen 4 a sum of 80 MB takes 0.20 instead of 0.28 ns for an element, and a comparison of 16 MB 0.23 instead of 0.26. */
+enum shmx_level shmx_level_for(int64_t bytes);
+
 /* Uses another one from now on; false when the machine does not have it. For tests and measurements. */
 bool shmx_level_use(enum shmx_level level);
 
@@ -41,17 +49,27 @@ const char *shmx_level_name(enum shmx_level level);
 #define SHMX_AT_LEVEL(name)           SHMX_LEVEL_JOIN(name, SHMX_LEVEL)
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
+
+#define SHMX_BY_LEVEL(type, name)                                                                                      \
+  static inline const type *name(void) { return name##_at(shmx_level()); }                                             \
+  static inline const type *name##_for(int64_t bytes) { return name##_at(shmx_level_for(bytes)); }
+
 #if defined(__x86_64__)
 #define SHMX_EACH_LEVEL(type, name)                                                                                    \
-  extern const type name##_baseline, name##_avx2, name##_avx512;                                                       \
-  static inline const type *name(void) {                                                                               \
-    static const type *const all[] = {&name##_baseline, &name##_avx2, &name##_avx512};                                 \
-    return all[shmx_level()];                                                                                          \
-  }
+  extern const type name##_baseline, name##_avx2, name##_avx512half, name##_avx512;                                    \
+  static inline const type *name##_at(enum shmx_level level) {                                                         \
+    static const type *const all[] = {&name##_baseline, &name##_avx2, &name##_avx512half, &name##_avx512};             \
+    return all[level];                                                                                                 \
+  }                                                                                                                    \
+  SHMX_BY_LEVEL(type, name)
 #else
 #define SHMX_EACH_LEVEL(type, name)                                                                                    \
   extern const type name##_baseline;                                                                                   \
-  static inline const type *name(void) { return &name##_baseline; }
+  static inline const type *name##_at(enum shmx_level level) {                                                         \
+    (void)level;                                                                                                       \
+    return &name##_baseline;                                                                                           \
+  }                                                                                                                    \
+  SHMX_BY_LEVEL(type, name)
 #endif
 /* NOLINTEND(bugprone-macro-parentheses) */
 

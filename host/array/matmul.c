@@ -46,13 +46,14 @@ void shmx_dot_run(void *result, enum shmx_dtype dtype, const struct shmx_view *a
   bool narrow = a->dtype == b->dtype && (a->dtype == SHMX_F32 || a->dtype == SHMX_I32 || a->dtype == SHMX_U32);
   enum shmx_dtype in = narrow ? a->dtype : dtype;
   double x[BLOCK], y[BLOCK], number = 0;
+  shmx_dot_kernel *dot = shmx_products_for(shmx_view_nbytes(a) + shmx_view_nbytes(b))->dot[in];
   struct shmx_pile pile;
   uint64_t sum = 0, part = 0;
   pile.blocks = 0;
   for (int64_t i = 0; i < a->shape[0]; i += BLOCK) {
     int64_t n = a->shape[0] - i < BLOCK ? a->shape[0] - i : BLOCK;
     const void *u = gather(a, i, n, in, x), *v = gather(b, i, n, in, y);
-    shmx_products()->dot[in](dtype == SHMX_F64 ? (void *)&number : &part, u, v, n);
+    dot(dtype == SHMX_F64 ? (void *)&number : &part, u, v, n);
     sum += part;
     if (dtype == SHMX_F64) shmx_pile_add(&pile, number);
   }

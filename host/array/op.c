@@ -29,12 +29,18 @@ enum shmx_dtype shmx_op_result(enum shmx_op op, enum shmx_dtype dtype) {
   }
 }
 
-shmx_op_kernel *shmx_op_find(enum shmx_op op, enum shmx_dtype dtype) {
+static shmx_op_kernel *find(enum shmx_op op, enum shmx_dtype dtype, enum shmx_level level) {
   const int i = (int)op, of = (int)shmx_op_operand(op, 1, dtype);
-  if (i >= SHMX_MATHS_FIRST) return shmx_maths()->kernel[i - SHMX_MATHS_FIRST][of];
-  if (i >= SHMX_UNARY_FIRST) return shmx_unary()->kernel[i - SHMX_UNARY_FIRST][of];
-  if (i >= SHMX_BIT_FIRST) return shmx_bits()->kernel[i - SHMX_BIT_FIRST][of];
-  if (i >= SHMX_COMPARISON_FIRST) return shmx_comparison()->kernel[i - SHMX_COMPARISON_FIRST][of];
-  if (i >= SHMX_DIVISION_FIRST) return shmx_division()->kernel[i - SHMX_DIVISION_FIRST][of];
-  return shmx_arithmetic()->kernel[i - SHMX_ARITHMETIC_FIRST][of];
+  if (i >= SHMX_MATHS_FIRST) return shmx_maths_at(level)->kernel[i - SHMX_MATHS_FIRST][of];
+  if (i >= SHMX_UNARY_FIRST) return shmx_unary_at(level)->kernel[i - SHMX_UNARY_FIRST][of];
+  if (i >= SHMX_BIT_FIRST) return shmx_bits_at(level)->kernel[i - SHMX_BIT_FIRST][of];
+  if (i >= SHMX_COMPARISON_FIRST) return shmx_comparison_at(level)->kernel[i - SHMX_COMPARISON_FIRST][of];
+  if (i >= SHMX_DIVISION_FIRST) return shmx_division_at(level)->kernel[i - SHMX_DIVISION_FIRST][of];
+  return shmx_arithmetic_at(level)->kernel[i - SHMX_ARITHMETIC_FIRST][of];
+}
+
+shmx_op_kernel *shmx_op_find(enum shmx_op op, enum shmx_dtype dtype) { return find(op, dtype, shmx_level()); }
+
+shmx_op_kernel *shmx_op_find_for(enum shmx_op op, enum shmx_dtype dtype, int64_t bytes) {
+  return find(op, dtype, shmx_level_for(bytes));
 }

@@ -139,6 +139,8 @@ typedef void shmx_op_kernel(void *out, const void *const *in, int64_t count, uns
 /* The kernel for operands that promote to `dtype`; NULL when the operation is not defined for it. An integer divisor must
  * not be 0: then the result is any number. */
 shmx_op_kernel *shmx_op_find(enum shmx_op op, enum shmx_dtype dtype);
+/* The one for a call that goes through so many bytes. */
+shmx_op_kernel *shmx_op_find_for(enum shmx_op op, enum shmx_dtype dtype, int64_t bytes);
 
 /* Whether the operation divides integers, so that a divisor of 0 is an error. */
 static inline bool shmx_op_divides(enum shmx_op op, enum shmx_dtype dtype) {

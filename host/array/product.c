@@ -28,31 +28,22 @@ INTEGER_DOT(i32, int32_t)
 INTEGER_DOT(u32, uint32_t)
 INTEGER_DOT(u64, uint64_t)
 
+/* In lanes as sums are (fold.c). */
 enum { LANES = 8, STEP = 4 * LANES };
-typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
-
-/* By address, since how vectors are passed depends on the level. */
-static inline double add_lanes(const lanes *v) {
-  return (((*v)[0] + (*v)[1]) + ((*v)[2] + (*v)[3])) + (((*v)[4] + (*v)[5]) + ((*v)[6] + (*v)[7]));
-}
 
 #define FLOAT_DOT(tag, type)                                                                                           \
-  typedef type lanes_of_##tag __attribute__((vector_size((size_t)LANES * sizeof(type))));                              \
   static void dot_##tag(void *result, const void *a, const void *b, int64_t count) {                                   \
     const type *x = a, *y = b;                                                                                         \
-    lanes sums[4] = {{0}};                                                                                             \
-    lanes_of_##tag u, v;                                                                                               \
-    double rest = 0;                                                                                                   \
+    double sum[STEP] = {0}, rest = 0;                                                                                  \
     int64_t i = 0;                                                                                                     \
     for (; i + STEP <= count; i += STEP) {                                                                             \
-      for (int k = 0; k < 4; k++) {                                                                                    \
-        memcpy(&u, x + i + (int64_t)k * LANES, sizeof u), memcpy(&v, y + i + (int64_t)k * LANES, sizeof v);            \
-        sums[k] += __builtin_convertvector(u, lanes) * __builtin_convertvector(v, lanes);                              \
-      }                                                                                                                \
+      for (int k = 0; k < STEP; k++) sum[k] += (double)x[i + k] * (double)y[i + k];                                    \
     }                                                                                                                  \
     for (; i < count; i++) rest += (double)x[i] * (double)y[i];                                                        \
-    sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3]);                                                               \
-    *(double *)result = add_lanes(&sums[0]) + rest;                                                                    \
+    for (int k = 0; k < LANES; k++) {                                                                                  \
+      sum[k] = (sum[k] + sum[k + LANES]) + (sum[k + 2 * LANES] + sum[k + 3 * LANES]);                                  \
+    }                                                                                                                  \
+    *(double *)result = (((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]))) + rest;    \
   }
 FLOAT_DOT(f32, float)
 FLOAT_DOT(f64, double)

@@ -75,9 +75,10 @@ enum shmx_dtype shmx_reduce_dtype(enum shmx_reduction reduction, enum shmx_dtype
 static struct folding start(const struct shmx_reduce *call) {
   enum shmx_fold fold = folds[call->reduction];
   enum shmx_dtype from = call->in.dtype, to = shmx_fold_dtype(fold, from);
+  const struct shmx_folds *by_level = shmx_folds_for(shmx_view_nbytes(&call->in));
   return (struct folding){.call = call,
-                          .row = shmx_folds()->row[fold][from],
-                          .each = shmx_folds()->each[fold][from],
+                          .row = by_level->row[fold][from],
+                          .each = by_level->each[fold][from],
                           .fold = fold,
                           .from = from,
                           .to = to,
