@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the codec's specs, tests/spec/codec_spec.lua, with busted in a Lua state that has the module `loopback`. A
+ * Runs the codec's specs, tests/spec/codec*_spec.lua, with busted in a Lua state that has the module `loopback`. A
  * program of its own, so that the sanitizers see the codec; options for busted are passed on. The state is closed in
  * the end, though busted exits: what is left then is a leak.
  */
@@ -9,6 +9,8 @@
 #include <stdio.h>
 
 #include "loopback.h"
+
+static const char *const specs[] = {"codec", "codec_function", "codec_hostile"};
 
 static int exit_code = -1; /* what busted has asked for */
 
@@ -37,8 +39,10 @@ int main(int argc, char **argv) {
     lua_pushstring(L, argv[i]);
     lua_rawseti(L, -2, i);
   }
-  lua_pushliteral(L, SHMX_TESTS "/spec/codec_spec.lua");
-  lua_rawseti(L, -2, argc);
+  for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
+    lua_pushfstring(L, SHMX_TESTS "/spec/%s_spec.lua", specs[i]);
+    lua_rawseti(L, -2, argc + (lua_Integer)i);
+  }
   lua_setglobal(L, "arg");
   lua_pushcfunction(L, run);
   int rc = lua_pcall(L, 0, 0, 0);
