@@ -22,21 +22,20 @@ enum {
 };
 
 typedef int64_t lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
-typedef uint64_t unsigned_lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
 
-/* The 0-based offset that a position stands for; taken as unsigned, that of no position is not less than the size. */
+/* The 0-based offset that a position stands for; that of no position is less than 0, or not less than the size. */
 #define OFFSET(position, size) ((position) + ((position) >> 63 & ((size) + 1)) - 1)
 
-/* Converts some positions; what is none becomes 0, and its lane of *right too. */
+/* Converts some positions; the lane of *right for what is none becomes 0. */
 static inline void convert(int64_t *offsets, const int64_t *positions, int64_t count, int64_t size, lanes *right) {
+  const lanes last = (lanes){0} + (size - 1);
   for (int64_t i = 0; i < count; i += LANES) {
     lanes p;
     memcpy(&p, positions + i, sizeof p);
     p = OFFSET(p, size);
-    lanes inside = (lanes)((unsigned_lanes)p < (uint64_t)size);
-    *right &= inside;
-    p &= inside;
-    memcpy(offsets + i, &p, sizeof p);
+    lanes above = p & ~(p >> 63), beyond = above > last, nearest = (above & ~beyond) | (last & beyond);
+    *right &= nearest == p;
+    memcpy(offsets + i, &nearest, sizeof nearest);
   }
 }
 
@@ -44,7 +43,7 @@ static inline int64_t convert_one(int64_t position, int64_t size, bool *right) {
   int64_t offset = OFFSET(position, size);
   if ((uint64_t)offset < (uint64_t)size) return offset;
   *right = false;
-  return 0;
+  return offset < 0 ? 0 : size - 1;
 }
 
 static inline bool are_all(const lanes *right) { /* by value it would be in a register that not every machine has */
@@ -76,6 +75,10 @@ static bool are_positions(const int64_t *positions, int64_t count, int64_t size)
 #define UNROLLED _Pragma("GCC unroll 64")
 #endif
 
+/* Keeps what was computed in vectors in memory, where loads of single elements find it. A compiler would rather take the
+ * vectors apart, which costs more than all the rest. */
+#define IN_MEMORY(variable) __asm__("" : "+m"(variable))
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
 
 #define GATHER_DENSE(name, type, stage)                                                                                \
@@ -85,6 +88,7 @@ static bool are_positions(const int64_t *positions, int64_t count, int64_t size)
     bool rest = true;                                                                                                  \
     for (; count >= (stage); count -= (stage), positions += (stage), to += (stage)) {                                  \
       convert(offsets, positions, stage, size, &right);                                                                \
+      IN_MEMORY(offsets);                                                                                              \
       UNROLLED                                                                                                         \
       for (int i = 0; i < (stage); i++) to[i] = from[offsets[i]];                                                      \
     }                                                                                                                  \

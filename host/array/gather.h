@@ -15,13 +15,14 @@ struct shmx_source {
   int64_t size; /* how many there are; not 0 */
 };
 
-/* Copies elements one after another to `out`. The first one stands for what is no position; false when there was such. */
+/* Copies elements one after another to `out`. The nearest one, the first or the last, stands
+ * for what is no position; false when there was such. */
 typedef bool shmx_gather_kernel(char *out, const struct shmx_source *in, const int64_t *positions, int64_t count);
 
 struct shmx_gathers {
   /* Whether all are positions among `size` elements. */
   bool (*are_positions)(const int64_t *positions, int64_t count, int64_t size);
-  /* Makes them 0-based; what is no position becomes 0, and false is returned. Both may be the same. */
+  /* Makes them 0-based; what is no position becomes the nearest, and false is returned. Both may be the same. */
   bool (*to_offsets)(int64_t *offsets, const int64_t *positions, int64_t count, int64_t size);
   shmx_gather_kernel *gather[9]; /* by the size of an element: 1 2 4 8 */
 };

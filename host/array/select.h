@@ -14,7 +14,8 @@
 int64_t shmx_positions_check(const struct shmx_view *positions, int64_t size, int64_t *bad);
 
 /* out[o][k][i] = in[o][positions[k]][i], where an element i may be a run of elements. `out` and `in` are contiguous; a
- * vector `in` may have gaps. Where a position is none, the first run is taken, if there is any, and false returned. */
+ * vector `in` may have gaps. Where a position is none, the nearest run is taken, if there is any, and false
+ * returned. */
 struct shmx_take {
   void *out;
   const void *in;

@@ -81,6 +81,9 @@ void shmx_array_add_operators(lua_State *L);
 /* Does the call if it is a usual one, and leaves its result on the top (array_quick.c). */
 bool shmx_array_run_quickly(lua_State *L, enum shmx_op op, bool is_operator);
 
+/* The same for a:take (array_quick_take.c). */
+bool shmx_array_take_quickly(lua_State *L);
+
 /* The operation (array/op.h) that the function at `index` is, by whatever name it came; or -1 for any other value. */
 int shmx_array_find_op(lua_State *L, int index);
 

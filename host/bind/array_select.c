@@ -77,8 +77,8 @@ static bool has_out(lua_State *L) {
 }
 
 /* Where the result goes to an array that exists, positions are checked before it is written to. A new one nobody sees, so
- * that they can be checked on the way. */
-static int take_positions(lua_State *L, int axis) {
+ * that they can be checked on the way. Those that are clipped need no check, but then there must be some element. */
+static int take_positions(lua_State *L, int axis, bool clip) {
   struct shmx_view dense;
   struct shmx_view in = shmx_array_check(L, 1)->view;
   if (in.ndim > 1 && !shmx_view_is_contiguous(&in)) shmx_array_replace_by_copy(L, 1, in.dtype);
@@ -86,14 +86,14 @@ static int take_positions(lua_State *L, int axis) {
   struct shmx_view positions = check_choice(L);
   int64_t size = axis < 0 ? shmx_view_count(&in) : in.shape[axis];
   taken_shape(L, &in, axis, &positions, &dense);
-  if (has_out(L) || shmx_view_count(&dense) == 0) check_positions(L, &positions, size);
+  if (size == 0 || (!clip && (has_out(L) || shmx_view_count(&dense) == 0))) check_positions(L, &positions, size);
   int top = lua_gettop(L);
   struct shmx_array *out = shmx_array_out_dense(L, TAKE_OPTIONS, &dense, 2);
   in = shmx_array_check(L, 1)->view;
   positions = shmx_array_check(L, CHOICE)->view;
   struct shmx_take take = describe_take(&in, axis, &positions);
   take.out = out->view.data;
-  if (shmx_view_count(&dense) > 0 && !shmx_take_run(&take)) check_positions(L, &positions, size);
+  if (shmx_view_count(&dense) > 0 && !shmx_take_run(&take) && !clip) check_positions(L, &positions, size);
   shmx_array_deliver(L, top);
   return 1;
 }
@@ -125,9 +125,23 @@ static int take_masked(lua_State *L) {
   return 1;
 }
 
-/* a:take(positions | mask [, axis] [, {axis =, out =}]) */
+/* Whether the option `mode` is "clip": what is no position is then the nearest one. */
+static bool check_mode(lua_State *L, bool is_mask) {
+  if (!shmx_options_find(L, TAKE_OPTIONS, "mode")) return false;
+  if (is_mask) shmx_array_bad_argument(L, TAKE_OPTIONS, "mode is for positions, not for a mask");
+  const char *mode = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  bool clip = strcmp(mode, "clip") == 0;
+  if (!clip && strcmp(mode, "raise") != 0) {
+    shmx_array_bad_argument(L, TAKE_OPTIONS, "mode must be \"raise\" or \"clip\", not %s", shmx_array_describe(L, -1));
+  }
+  lua_pop(L, 1);
+  return clip;
+}
+
+/* a:take(positions | mask [, axis] [, {axis =, mode =, out =}]) */
 static int array_take(lua_State *L) {
-  static const char *const names[] = {"axis", "out", NULL};
+  static const char *const names[] = {"axis", "mode", "out", NULL};
+  if (shmx_array_take_quickly(L)) return 1;
   struct shmx_view in = shmx_array_check(L, 1)->view;
   if (lua_istable(L, AXIS)) {
     lua_pushnil(L);
@@ -137,14 +151,15 @@ static int array_take(lua_State *L) {
   if (lua_isnil(L, AXIS) && shmx_options_find(L, TAKE_OPTIONS, "axis")) lua_replace(L, AXIS);
   int axis = lua_isnil(L, AXIS) ? -1 : shmx_array_check_axis(L, AXIS, AXIS, in.ndim);
   struct shmx_view choice = check_choice(L);
-  if (choice.dtype != SHMX_BOOL) return take_positions(L, axis);
+  bool clip = check_mode(L, choice.dtype == SHMX_BOOL);
+  if (choice.dtype != SHMX_BOOL) return take_positions(L, axis, clip);
   if (axis < 0) return take_masked(L);
   if (choice.ndim != 1 || choice.shape[0] != in.shape[axis]) {
     return shmx_array_bad_argument(L, CHOICE, "the mask has the shape %s, axis %d has %I elements",
                                    shmx_array_push_shape(L, &choice), axis + 1, (LUAI_UACINT)in.shape[axis]);
   }
   mask_to_positions(L, &choice);
-  return take_positions(L, axis);
+  return take_positions(L, axis, false);
 }
 
 /* The values for a:put, of which there must be one or `count`; a number is stored in *element. */

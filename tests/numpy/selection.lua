@@ -53,6 +53,17 @@ local operations = {
     shmx = function(_, a, b) return a:take(b) end,
   },
   {
+    name = "take, clipped", numpy = "a.take(b - 1, mode='clip')", kind = true, wild = false,
+    arrays = function(dtype)
+      local b = draw.indices("i64", draw.shape(draw.of { 1, 1, 2 }), 1, 999)
+      return { some(dtype, false), b }
+    end,
+    shmx = function(_, a, b)
+      local out = draw.once_in(2) and shmx.empty(a.dtype, b.shape) or nil
+      return a:take(b, { out = out, mode = "clip" })
+    end,
+  },
+  {
     name = "take along an axis", numpy = "a.take(" .. p .. ", axis=axis0(axis))", times = 2,
     given = function(a) return { axis = draw.axis(a) } end,
     arrays = function(dtype, wild)

@@ -136,6 +136,55 @@ describe("take", function()
     end)
   end)
 
+  it("clips positions if it is told to", function()
+    for _, size in ipairs { 120, 50000 } do
+      local a = shmx.range("i32", 1, size)
+      for _, n in ipairs(lengths) do
+        local places, expected = shmx.range("i64", 1, n), {}
+        for k = 1, n do
+          local wild = ({ 0, size + 1, -size - 1, math.mininteger, math.maxinteger, -2, 5 })[k % 7 + 1]
+          places[k] = wild
+          expected[k] = wild == -2 and size - 1 or wild == 5 and 5 or wild > 0 and size or 1
+        end
+        local out = shmx.empty("i32", n)
+        assert.same(expected, a:take(places, { mode = "clip" }):totable())
+        assert.equal(out, a:take(places, { mode = "clip", out = out }))
+        assert.same(expected, out:totable())
+        assert.same(expected, a:reshape(size, 1):take(places, { mode = "clip", axis = 1 }):reshape(n):totable())
+        assert.same(expected, a:take(places, { mode = "clip", out = shmx.empty("f64", n) }):astype("i32"):totable())
+      end
+    end
+    local a, one = shmx.range("i64", 1, 3), shmx.from { 4 }
+    assert.equal(3, a:take(one, { mode = "clip" })[1])
+    refuses("position 4, which is number 1, is out of range", a.take, a, one, { mode = "raise" })
+    refuses('mode must be "raise" or "clip", not "wrap"', a.take, a, one, { mode = "wrap" })
+    refuses('mode must be "raise" or "clip", not 1', a.take, a, one, { mode = 1 })
+    refuses("mode is for positions, not for a mask", a.take, a, a:gt(1), { mode = "clip" })
+    refuses("mode is for positions, not for a mask", a.take, a, a:gt(1),
+      { mode = "clip", out = shmx.array("i64", 2) })
+    for _, options in ipairs { { mode = "clip" }, { mode = "clip", out = shmx.array("i64", 1) } } do
+      refuses("position 4, which is number 1, is out of range for 0 elements", function()
+        shmx.array("i64", 0):take(one, options)
+      end)
+    end
+  end)
+
+  it("does without what is closed, frozen or in the way", function()
+    local a, places, out = shmx.range("i64", 1, 4), shmx.from { 4, 3, 2, 1 }, shmx.array("i64", 4)
+    places:take(places, { out = places })
+    assert.same({ 1, 2, 3, 4 }, places:totable())
+    a:take(shmx.from { 4, 3, 2, 1 }, { out = a })
+    assert.same({ 4, 3, 2, 1 }, a:totable())
+    assert.same({ 4, 3 }, a:take(a:gt(2), { out = a:view { 2, 3 } }):totable())
+    refuses("bad out to 'take' (it has the shape {4}, the result {2})", a.take, a, a:gt(3), { out = out })
+    refuses("unknown option \"axes\"; the options are axis, mode, out", a.take, a, places, { out = out, axes = 1 })
+    local frozen = shmx.array("i64", 4):freeze()
+    refuses("bad out to 'take' (the array is frozen", a.take, a, places, { out = frozen })
+    places:close()
+    refuses("array is closed", a.take, a, places)
+    refuses("array is closed", a.take, a, places, { out = out })
+  end)
+
   it("gives the same by masks of any length, density and stride", function()
     local rules = { -- whether element k is wanted
       function() return true end, function() return false end, function(k) return k % 2 == 0 end,

@@ -37,6 +37,7 @@ local function operations(dtype, n)
   local out, mask = { out = result }, { out = shmx.empty("bool", n) }
   local cast, half = { out = shmx.empty(other[dtype], n) }, a:lt(50)
   local shuffled, places = scramble(dtype, n), scramble("i64", n):shr(1) % n + 1
+  local clipped = { out = result, mode = "clip" } -- as NumPy is asked to
   local side = math.floor(n ^ 0.5)
   local square = a:view({ 1, side * side }):reshape(side, side)
   local turned = { out = shmx.empty(dtype, { side, side }) }
@@ -53,7 +54,7 @@ local function operations(dtype, n)
     cumsum = function() a:cumsum(out) end,
     ["a<b"] = function() a:lt(b, mask) end,
     mask = function() return a:take(half) end,
-    take = function() a:take(places, out) end,
+    take = function() a:take(places, clipped) end,
     transpose = function() square:transpose():copy(turned) end,
     sort = function() shuffled:sort(out) end,
     argsort = function() return shuffled:argsort() end,
