@@ -2,6 +2,7 @@
 /* The kernels of array/fill.h. Compiled once for each level. */
 #include "array/fill.h"
 
+#include <math.h>
 #include <string.h>
 
 #ifndef SHMX_LEVEL
@@ -33,12 +34,38 @@ FILL(uint64_t)
   }
 SHMX_INTEGER_DTYPES(RANGE_INTEGER)
 
-/* In blocks, because a 32-bit counter converts to double in vector code and a 64-bit one does not. The index is exact,
+/* Whole numbers that a float type holds are added without rounding, in any order: so the compiler gets a plain sum. */
+enum { LANES = 64 };
+
+#define RANGE_OF_WHOLE(tag, type)                                                                                      \
+  static void whole_##tag(type *out, int64_t count, type first, type step) {                                           \
+    type lane[LANES];                                                                                                  \
+    int64_t i = 0;                                                                                                     \
+    for (int k = 0; k < LANES; k++) lane[k] = (type)k * step;                                                          \
+    for (; i + LANES <= count; i += LANES) {                                                                           \
+      const type start = first + (type)i * step;                                                                       \
+      for (int k = 0; k < LANES; k++) out[i + k] = start + lane[k];                                                    \
+    }                                                                                                                  \
+    for (; i < count; i++) out[i] = first + (type)i * step;                                                            \
+  }
+RANGE_OF_WHOLE(f32, float)
+RANGE_OF_WHOLE(f64, double)
+
+/* Whether the values up to number `end` are whole, and less than `limit`. */
+static bool are_whole(double first, double step, int64_t end, double limit) {
+  return first == rint(first) && step == rint(step) && fabs(first) + fabs(step) * (double)end < limit;
+}
+
+/* Others in blocks, because a 32-bit counter converts to double in vector code and a 64-bit one does not. The index is exact,
  * and so each element has the error of one multiplication and one addition, however long the array. */
 enum { RANGE_BLOCK = 1024 };
 
-#define RANGE_FLOAT(constant, tag, type)                                                                               \
+#define RANGE_FLOAT(tag, type, limit)                                                                                  \
   static void range_##tag(void *data, int64_t from, int64_t count, double first, double step) {                        \
+    if (are_whole(first, step, from + count, limit)) {                                                                 \
+      whole_##tag(data, count, (type)(first + (double)from * step), (type)step);                                       \
+      return;                                                                                                          \
+    }                                                                                                                  \
     for (int64_t base = 0; base < count; base += RANGE_BLOCK) {                                                        \
       type *out = (type *)data + base;                                                                                 \
       int32_t n = (int32_t)(count - base < RANGE_BLOCK ? count - base : RANGE_BLOCK);                                  \
@@ -46,7 +73,8 @@ enum { RANGE_BLOCK = 1024 };
       for (int32_t i = 0; i < n; i++) out[i] = (type)(first + (start + i) * step);                                     \
     }                                                                                                                  \
   }
-SHMX_FLOAT_DTYPES(RANGE_FLOAT)
+RANGE_FLOAT(f32, float, 0x1p24)
+RANGE_FLOAT(f64, double, 0x1p53)
 
 #define INTEGER_ENTRY(constant, tag, type) [SHMX_##constant] = range_##tag,
 

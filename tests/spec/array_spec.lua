@@ -118,6 +118,20 @@ describe("range", function()
     assert.equal(5, #shmx.range("f64", 0, 1, 0.25))
   end)
 
+  it("rounds each whole number as its dtype does, also where it ends to hold them", function()
+    for _, dtype in ipairs(floats) do
+      local format, top = dtype == "f32" and "f" or "d", dtype == "f32" and 2 ^ 24 or 2 ^ 53
+      for _, r in ipairs { { -150, 150, 1 }, { 150, -150, -1 }, { -1000, 1000, 7 }, { top - 400, top - 1, 1 },
+        { top - 300, top + 300, 1 }, { 300 - top, -300 - top, -1 }, { 0, top / 2, top / 256 + 0.5 } } do
+        local a = shmx.range(dtype, r[1], r[2], r[3])
+        for i = 1, #a do
+          assert.equal(string.unpack(format, string.pack(format, r[1] + (i - 1) * r[3])), a[i])
+          assert.is_true(a[i] ~= 0 or 1 / a[i] > 0)
+        end
+      end
+    end
+  end)
+
   it("is the same in large pieces of fresh memory", function()
     local n = 2500000
     for _, dtype in ipairs { "i32", "f32", "f64" } do
