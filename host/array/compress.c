@@ -46,6 +46,22 @@ COMPRESS(uint16_t)
 COMPRESS(uint32_t)
 COMPRESS(uint64_t)
 
+static int64_t locate(int64_t *out, int64_t room, const char *mask, int64_t count, int64_t first) {
+  enum { RUN = 8 };
+  int64_t n = 0, i = 0;
+  for (; i + RUN <= count && n + RUN <= room; i += RUN) {
+    uint64_t wanted;
+    memcpy(&wanted, mask + i, RUN);
+    if (wanted == 0) continue;
+    for (int k = 0; k < RUN; k++) out[n] = first + i + k, n += mask[i + k] != 0;
+  }
+  for (; i < count && n < room; i++) {
+    out[n] = first + i;
+    n += mask[i] != 0;
+  }
+  return n;
+}
+
 #if defined(__AVX512F__)
 #include <immintrin.h>
 
@@ -98,4 +114,5 @@ COMPRESS_DENSE(uint64_t, 8, __mmask8, epi64)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct shmx_compressors SHMX_AT_LEVEL(shmx_compressors) = {
-    .compress = {[1] = compress_uint8_t, [2] = compress_uint16_t, [4] = BEST(uint32_t), [8] = BEST(uint64_t)}};
+    .compress = {[1] = compress_uint8_t, [2] = compress_uint16_t, [4] = BEST(uint32_t), [8] = BEST(uint64_t)},
+    .locate = locate};

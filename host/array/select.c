@@ -213,24 +213,38 @@ void shmx_mask_put(const struct shmx_view *target, const struct shmx_view *mask,
   } while (shmx_loop_next(&loop));
 }
 
-/* Goes to the next index; false after the last one. */
-static bool next_index(const struct shmx_view *view, int64_t *index) {
-  for (int d = view->ndim - 1; d >= 0; d--) {
+/* Goes to the next index of the first `ndim` dimensions; false after the last one. */
+static bool next_index(const struct shmx_view *view, int ndim, int64_t *index) {
+  for (int d = ndim - 1; d >= 0; d--) {
     if (++index[d] < view->shape[d]) return true;
     index[d] = 0;
   }
   return false;
 }
 
+/* Writes where elements of a row along the last dimension are true, 1-based; returns how many there are. */
+static int64_t locate_in_row(const struct shmx_view *mask, const char *row, int64_t *out, int64_t room) {
+  const int64_t count = mask->shape[mask->ndim - 1], stride = mask->strides[mask->ndim - 1];
+  int64_t n = 0;
+  if (mask->dtype == SHMX_BOOL && stride == 1) return shmx_compressors()->locate(out, room, row, count, 1);
+  for (int64_t i = 0; i < count && n < room; i += BLOCK) {
+    shmx_bool truth[BLOCK];
+    int64_t some = count - i < BLOCK ? count - i : BLOCK;
+    shmx_casts()->row[SHMX_BOOL][mask->dtype]((char *)truth, 1, row + i * stride, stride, some);
+    n += shmx_compressors()->locate(out + n, room - n, (const char *)truth, some, i + 1);
+  }
+  return n;
+}
+
 void shmx_mask_find(const struct shmx_view *mask, int64_t *const *columns, int64_t room) {
-  shmx_cast_row *cast = shmx_casts()->row[SHMX_BOOL][mask->dtype];
+  const int last = mask->ndim - 1;
   int64_t index[SHMX_MAX_NDIM] = {0}, found = 0;
-  if (shmx_view_count(mask) == 0 || room == 0) return;
+  if (shmx_view_count(mask) == 0) return;
   do {
-    shmx_bool truth;
-    cast((char *)&truth, 0, shmx_view_at(mask, index), 0, 1);
-    if (!truth) continue;
-    for (int d = 0; d < mask->ndim; d++) columns[d][found] = index[d] + 1;
-    found++;
-  } while (found < room && next_index(mask, index));
+    int64_t n = locate_in_row(mask, shmx_view_at(mask, index), columns[last] + found, room - found);
+    for (int d = 0; d < last; d++) {
+      for (int64_t i = found; i < found + n; i++) columns[d][i] = index[d] + 1;
+    }
+    found += n;
+  } while (found < room && next_index(mask, last, index));
 }

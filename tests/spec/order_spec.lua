@@ -252,6 +252,27 @@ describe("put", function()
 end)
 
 describe("nonzero", function()
+  it("gives the same for any length, dtype and stride", function()
+    for _, n in ipairs { 1, 7, 8, 9, 17, 1030, 2500 } do
+      for _, dtype in ipairs { "bool", "u8", "i64", "f32" } do
+        for _, every in ipairs { 1, 2, 13, 5000 } do
+          local there, expected = (shmx.range("i64", 1, n) % every):eq(0), {}
+          for k = every, n, every do expected[#expected + 1] = k end
+          local a = there:astype(dtype)
+          assert.same(expected, a:nonzero():totable())
+          assert.same(expected, a:view({ -1, 1, -1 }):copy():view({ -1, 1, -1 }):nonzero():totable())
+          local rows, columns = shmx.stack({ a, a }, 2):nonzero()
+          local twice, sides = {}, {}
+          for i, k in ipairs(expected) do
+            twice[2 * i - 1], twice[2 * i] = k, k
+            sides[2 * i - 1], sides[2 * i] = 1, 2
+          end
+          assert.same({ twice, sides }, { rows:totable(), columns:totable() })
+        end
+      end
+    end
+  end)
+
   it("gives the indices for each dimension", function()
     local rows, columns = shmx.from({ { 0, 1, 2 }, { 3, 0, 0 } }):nonzero()
     assert.same({ { 1, 1, 2 }, { 2, 3, 1 } }, { rows:totable(), columns:totable() })
