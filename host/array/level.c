@@ -16,8 +16,6 @@ static const char *const names[] = {SHMX_LEVELS(LEVEL_NAME)};
 
 static int chosen = -1; /* not yet */
 
-enum { FAR = 4 << 20 /* bytes that no processor has in its nearest caches */ };
-
 const char *shmx_level_name(enum shmx_level level) { return names[level]; }
 
 #if defined(__x86_64__)
@@ -56,12 +54,10 @@ enum shmx_level shmx_level(void) {
   return (enum shmx_level)chosen;
 }
 
-enum shmx_level shmx_level_for(int64_t bytes) {
+enum shmx_level shmx_level_far(void) {
   enum shmx_level level = shmx_level();
 #if defined(__x86_64__)
-  if (level == SHMX_LEVEL_avx512 && bytes >= FAR) return SHMX_LEVEL_avx512half;
-#else
-  (void)bytes;
+  if (level == SHMX_LEVEL_avx512) return SHMX_LEVEL_avx512half;
 #endif
   return level;
 }
