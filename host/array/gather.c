@@ -2,9 +2,10 @@
 /*
  * The kernels of array/gather.h. Compiled once for each level.
  *
- * Positions are checked and converted in vectors, some at a time, and these elements are then loaded one by one. (The
- * instructions that load several elements are no quicker than that.) While the processor waits for elements that are far
- * away it works ahead, so that many are on their way at the same time: with few positions at a time it gets furthest.
+ * Positions are checked and converted in vectors, some at a time, and these elements are then loaded one by one: from the
+ * nearest cache that is quickest. While the processor waits for elements that are in no cache it works ahead, so that many
+ * are on their way at the same time, and with few positions at a time it gets furthest. In between, an instruction that
+ * loads several elements is best, where there is one that is not worse than the loop.
  */
 #include "array/gather.h"
 
@@ -16,9 +17,10 @@
 
 enum {
   LANES = 8,
-  NEAR = 32 << 10, /* bytes that are in the nearest cache */
-  NEAR_STAGE = 64, /* positions at a time, of elements that are in there, */
-  STAGE = 32       /* and of others */
+  NEAR = 32 << 10,  /* bytes that are in the nearest cache, */
+  MIDDLE = 8 << 20, /* and in any cache, if they are used often */
+  NEAR_STAGE = 64,  /* positions at a time, of elements that are near, */
+  STAGE = 32        /* and of others */
 };
 
 typedef int64_t lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
@@ -95,6 +97,42 @@ static bool are_positions(const int64_t *positions, int64_t count, int64_t size)
     for (int64_t i = 0; i < count; i++) to[i] = from[convert_one(positions[i], size, &rest)];                          \
     return rest && are_all(&right);                                                                                    \
   }
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+static inline void load_uint32_t(uint32_t *to, const uint32_t *from, const int64_t *offsets) {
+  _mm256_storeu_si256((void *)to, _mm512_i64gather_epi32(_mm512_loadu_si512(offsets), from, sizeof *from));
+}
+
+static inline void load_uint64_t(uint64_t *to, const uint64_t *from, const int64_t *offsets) {
+  _mm512_storeu_si512(to, _mm512_i64gather_epi64(_mm512_loadu_si512(offsets), (const void *)from, sizeof *from));
+}
+
+/* Elements that are neither near nor far. */
+#define GATHER_LANES(type)                                                                                             \
+  static bool gather_lanes_##type(type *restrict to, const type *from, int64_t size, const int64_t *positions,         \
+                                  int64_t count) {                                                                     \
+    int64_t offsets[LANES];                                                                                            \
+    lanes right = (lanes){0} - 1;                                                                                      \
+    bool rest = true;                                                                                                  \
+    for (; count >= LANES; count -= LANES, positions += LANES, to += LANES) {                                          \
+      convert(offsets, positions, LANES, size, &right);                                                                \
+      load_##type(to, from, offsets);                                                                                  \
+    }                                                                                                                  \
+    for (int64_t i = 0; i < count; i++) to[i] = from[convert_one(positions[i], size, &rest)];                          \
+    return rest && are_all(&right);                                                                                    \
+  }
+GATHER_LANES(uint32_t)
+GATHER_LANES(uint64_t)
+#define gather_middle_uint32_t gather_lanes_uint32_t
+#define gather_middle_uint64_t gather_lanes_uint64_t
+#else
+#define gather_middle_uint32_t gather_dense_uint32_t
+#define gather_middle_uint64_t gather_dense_uint64_t
+#endif
+#define gather_middle_uint8_t  gather_dense_uint8_t
+#define gather_middle_uint16_t gather_dense_uint16_t
+
 #define GATHER(type)                                                                                                   \
   GATHER_DENSE(gather_near_##type, type, NEAR_STAGE)                                                                   \
   GATHER_DENSE(gather_dense_##type, type, STAGE)                                                                       \
@@ -104,6 +142,7 @@ static bool are_positions(const int64_t *positions, int64_t count, int64_t size)
     const int64_t unit = sizeof(type), size = in->size;                                                                \
     bool right = true;                                                                                                 \
     if (in->step == unit && size <= NEAR / unit) return gather_near_##type(to, from, size, positions, count);          \
+    if (in->step == unit && size <= MIDDLE / unit) return gather_middle_##type(to, from, size, positions, count);      \
     if (in->step == unit) return gather_dense_##type(to, from, size, positions, count);                                \
     for (int64_t i = 0; i < count; i++) {                                                                              \
       to[i] = *(const type *)(const void *)(in->data + convert_one(positions[i], size, &right) * in->step);            \

@@ -97,7 +97,8 @@ describe("take", function()
 
   it("gives the same by positions of any number, dtype and stride, from near and far", function()
     for _, dtype in ipairs(dtypes) do
-      for _, size in ipairs { 120, 50000 } do
+      local far = (dtype == "f64" or dtype == "i32") and 2200000 or nil -- more than the caches hold
+      for _, size in ipairs { 120, 50000, far } do
         local a = numbers(dtype, size)
         local apart = a:view({ -1, 1, -3 })
         for i, n in ipairs(lengths) do
