@@ -105,8 +105,8 @@ static struct scanning begin(enum shmx_scan scan, const struct shmx_view *out, c
                        .count = in->shape[axis],
                        .in_step = in->strides[axis],
                        .out_step = out->strides[axis]};
-  int64_t one = scan == SHMX_SCAN_PROD;
-  shmx_casts()->row[dtype][SHMX_I64](s.start, 0, (const char *)&one, 0, 1);
+  const double start = scan == SHMX_SCAN_PROD ? 1 : -0.0; /* 0.0 would make a -0.0 that comes first its own */
+  shmx_casts()->row[dtype][SHMX_F64](s.start, 0, (const char *)&start, 0, 1);
   return s;
 }
 

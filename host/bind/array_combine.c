@@ -57,10 +57,22 @@ static void join(lua_State *L, struct shmx_view *result, const struct shmx_view 
     shmx_array_bad_argument(L, LIST, "element %d has the shape %s, those before it %s", i,
                             shmx_array_push_shape(L, view), shmx_array_push_shape(L, result));
   }
-  result->dtype = shmx_promote(result->dtype, view->dtype);
   if (__builtin_add_overflow(result->shape[axis], view->shape[axis], &result->shape[axis])) {
     shmx_array_bad_argument(L, LIST, "that many elements are more than there can be");
   }
+}
+
+/* What the dtypes of all the arrays promote to. The floats come first, as in NumPy: what holds u16 and i8 is i32, which
+ * with f32 would make f64, but f32 holds either. */
+static enum shmx_dtype promote_list(lua_State *L, int count) {
+  enum shmx_dtype dtype = SHMX_BOOL;
+  for (int floats = 1; floats >= 0; floats--) {
+    for (int i = 1; i <= count; i++) {
+      enum shmx_dtype each = list_view(L, i, 0, false).dtype;
+      if (shmx_dtype_is_float(each) == (floats == 1)) dtype = shmx_promote(dtype, each);
+    }
+  }
+  return dtype;
 }
 
 /* The axis that is given, or the first one. */
@@ -96,7 +108,7 @@ static int combine(lua_State *L, bool stacked) {
     struct shmx_view view = list_view(L, i, axis, stacked && list_view(L, i, 0, false).ndim < SHMX_MAX_NDIM);
     join(L, &result, &view, i, axis);
   }
-  if (shmx_view_init(&dense, result.dtype, result.ndim, result.shape) != 0) {
+  if (shmx_view_init(&dense, promote_list(L, count), result.ndim, result.shape) != 0) {
     return shmx_array_bad_argument(L, LIST, "that many elements are more than there can be");
   }
   int top = lua_gettop(L);

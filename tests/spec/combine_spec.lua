@@ -56,6 +56,8 @@ describe("concat and stack", function()
     assert.same({ { { 1, 2 } }, { { 1, 2 } } }, shmx.stack({ a, a }):totable())
     assert.same({ { { 1, 1 }, { 2, 2 } } }, shmx.stack({ a, a }, { axis = -1 }):totable())
     assert.equal("f64", shmx.concat({ a, shmx.array("f64", { 1, 2 }) }).dtype)
+    local small = { shmx.array("u16", 1), shmx.array("i8", 1), shmx.array("f32", 1) }
+    assert.equal("f32", shmx.concat(small).dtype) -- it holds what either integer holds
     local out = shmx.array("f64", { 2, 2 })
     assert.equal(out, shmx.concat({ a, a }, { out = out }))
     shmx.concat({ b[2]:reshape(1, 2), b[1]:reshape(1, 2) }, { out = b })

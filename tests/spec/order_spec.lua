@@ -51,6 +51,7 @@ describe("cumsum, cumprod and diff", function()
     assert.same({}, shmx.array("f64", 1):diff():totable())
     assert.equal("u64", shmx.array("u8", 1):cumsum().dtype)
     assert.equal("f32", shmx.array("f32", 1):cumsum().dtype)
+    assert.equal(-math.huge, 1 / shmx.from({ -0.0 }, "f64"):cumsum()[1])
   end)
 
   it("write into arrays that exist", function()
