@@ -121,6 +121,16 @@ function draw.array(dtype, shape, wild)
   return laid_out(dtype, shape or draw.shape(), function() return draw.value(dtype, wild) end)
 end
 
+---An array of floats whose product has the same value in whatever order it is formed, rounding aside: near 1 or -1, and
+---rarely 0. Of others a part may be infinite, and nothing times that is not a number.
+function draw.factors(dtype, shape)
+  local function factor()
+    if draw.once_in(1000) then return 0.0 end
+    return (draw.once_in(2) and 1 or -1) * (0.98 + random() * 0.04)
+  end
+  return laid_out(dtype, shape or draw.shape(), factor)
+end
+
 ---An array of integers from `first` to `last`.
 function draw.indices(dtype, shape, first, last)
   return laid_out(dtype, shape, function() return random(first, last) end)

@@ -34,7 +34,7 @@ local function both(operation)
     name = name .. " along an axis", numpy = numpy:format(arguments), scale = scale and scale:format(arguments),
     arrays = function(dtype, wild)
       local a = (operation.arrays or function() return { draw.array(dtype, nil, wild) } end)(dtype, wild)[1]
-      return { a.ndim > 1 and a or draw.array(dtype, { #a, 5 }, wild) }
+      return { a.ndim > 1 and a or (operation.draw or draw.array)(dtype, { #a, 5 }, wild) }
     end,
     given = axis, times = 2,
     shmx = function(given, a)
@@ -52,7 +52,10 @@ both {
 }
 both { name = "prod", dtypes = draw.integers, numpy = "a.prod(%s)" }
 both { name = "prod", dtypes = { "bool" }, numpy = "a.prod(%s)" }
-both { name = "prod", dtypes = draw.floats, wild = false, numpy = "a.astype('g').prod(%s).astype(a.dtype)", ulp = 512 }
+both {
+  name = "prod", dtypes = draw.floats, numpy = "a.astype('g').prod(%s).astype(a.dtype)", ulp = 512,
+  arrays = function(dtype) return { draw.factors(dtype) } end, draw = draw.factors,
+}
 both { name = "any", numpy = "a.any(%s)" }
 both { name = "all", numpy = "a.all(%s)" }
 for _, name in ipairs { "min", "max" } do
