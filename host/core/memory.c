@@ -79,7 +79,6 @@ int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void
 }
 
 void shmx_memory_set_order(struct shmx_memory *memory, uint64_t order) {
-  memory->order = order;
   atomic_store_explicit(&memory->link->self->runs, order, memory_order_relaxed);
 }
 

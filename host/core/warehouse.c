@@ -43,32 +43,37 @@ static uint64_t cap_of(struct shmx_memory *memory) {
   return cap ? cap : UINT64_MAX;
 }
 
+/* The number of the task that this worker runs. */
+static uint64_t own_order(const struct shmx_link *link) {
+  return atomic_load_explicit(&link->self->runs, memory_order_relaxed);
+}
+
 static uint64_t count_charged(const struct shmx_memory *memory) {
   return memory->link ? shmx_domain_charged(memory->link->domain) : memory->charged;
 }
 
-/* With so much more than is charged now, the budget or the pool's cap is exceeded. */
-static bool would_exceed(struct shmx_memory *memory, uint64_t more) {
+/* With so much more than `used`, which is charged now, the budget or the pool's cap is exceeded. */
+static bool would_exceed(struct shmx_memory *memory, uint64_t used, uint64_t more) {
   struct shmx_link *link = memory->link;
-  if (count_charged(memory) > shmx_memory_budget(memory) - more) return true;
+  if (used > shmx_memory_budget(memory) - more) return true;
   uint64_t cap = cap_of(memory);
   return cap != UINT64_MAX && shmx_pool_map_charged(link->pool, link->domain) > cap - more;
 }
 
 /* A chunk of this size, which is charged, takes the last seat, and that is not ours to take (supervisor_memory.c). Where
  * there are fewer than two seats, or when a chunk is that small, there is no last one. */
-static bool takes_last_seat(struct shmx_memory *memory, uint64_t size) {
+static bool takes_last_seat(struct shmx_memory *memory, uint64_t used, uint64_t size) {
   struct shmx_link *link = memory->link;
   if (!link || !link->pool || size <= SMALL_FIRST || size <= memory->served) return false;
   if (size > shmx_memory_budget(memory) / 2 || size > cap_of(memory) / 2) return false;
-  return would_exceed(memory, size) && shmx_board_has_older(link->pool, memory->order);
+  return would_exceed(memory, used, size) && shmx_board_has_older(link->pool, own_order(link));
 }
 
 /* An older task waits for memory: ours has to stand behind it. */
 static bool must_stand_back(struct shmx_memory *memory) {
   if (!memory->link || !memory->link->pool) return false;
   uint64_t oldest = atomic_load_explicit(&memory->link->domain->oldest_waiter, memory_order_relaxed);
-  return oldest > 0 && memory->order > oldest;
+  return oldest > 0 && own_order(memory->link) > oldest;
 }
 
 static void set_charge(struct shmx_memory *memory, uint64_t bytes) {
@@ -85,11 +90,12 @@ static int charge(struct shmx_memory *memory, uint64_t size) {
   if (size > shmx_memory_budget(memory) || size > cap_of(memory)) return -EFBIG;
   if (must_stand_back(memory)) return -EDQUOT;
   set_charge(memory, memory->charged + size);
-  if (would_exceed(memory, 0) || takes_last_seat(memory, size)) {
+  uint64_t used = count_charged(memory);
+  if (would_exceed(memory, used, 0) || takes_last_seat(memory, used, size)) {
     set_charge(memory, memory->charged - size);
     return -EDQUOT;
   }
-  if (memory->link) shmx_domain_raise_peak(memory->link->domain, count_charged(memory));
+  if (memory->link) shmx_domain_raise_peak(memory->link->domain, used);
   return 0;
 }
 
@@ -206,7 +212,7 @@ static struct shmx_chunk *find_warm(struct shmx_memory *memory, uint64_t size) {
 
 static int get_large(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
   struct shmx_chunk *best = find_warm(memory, size);
-  if (best && (must_stand_back(memory) || takes_last_seat(memory, best->size))) return -EDQUOT;
+  if (best && (must_stand_back(memory) || takes_last_seat(memory, count_charged(memory), best->size))) return -EDQUOT;
   if (best) {
     best->freed_at = 0;
     memory->warm -= best->size;
