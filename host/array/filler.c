@@ -56,8 +56,8 @@ static bool are_whole(double first, double step, int64_t end, double limit) {
   return first == rint(first) && step == rint(step) && fabs(first) + fabs(step) * (double)end < limit;
 }
 
-/* Others in blocks, because a 32-bit counter converts to double in vector code and a 64-bit one does not. The index is exact,
- * and so each element has the error of one multiplication and one addition, however long the array. */
+/* Others in blocks, because a 32-bit counter converts to double in vector code and a 64-bit one does not. The index is
+ * exact, and so each element has the error of one multiplication and one addition, however long the array. */
 enum { RANGE_BLOCK = 1024 };
 
 #define RANGE_FLOAT(tag, type, limit)                                                                                  \

@@ -77,7 +77,7 @@ FOLD(prod_b8, uint64_t, shmx_bool, acc *(x != 0))
 enum { LANES = 8, STEP = 4 * LANES };
 
 /* A row with gaps is gathered piece by piece. */
-#define TOTAL(tag, type)                                                                                               \
+#define TOTAL(constant, tag, type)                                                                                     \
   static double add_##tag(const type *in, int64_t count) {                                                             \
     double sum[STEP] = {0}, rest = 0;                                                                                  \
     int64_t i = 0;                                                                                                     \
@@ -103,9 +103,8 @@ enum { LANES = 8, STEP = 4 * LANES };
     *(double *)accumulator += add_##tag(in, count);                                                                    \
   }                                                                                                                    \
   EACH(total_##tag, double, type, acc + (double)x)
-#define TOTALS(constant, tag, type) TOTAL(tag, type)
-SHMX_INTEGER_DTYPES(TOTALS)
-SHMX_FLOAT_DTYPES(TOTALS)
+SHMX_INTEGER_DTYPES(TOTAL)
+SHMX_FLOAT_DTYPES(TOTAL)
 FOLD(total_b8, double, shmx_bool, acc + (x != 0))
 
 FOLD(prod_f32, double, float, acc *(double)x)

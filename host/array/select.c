@@ -60,8 +60,8 @@ static bool read_positions(struct reader *r) {
   return true;
 }
 
-/* Loads the next positions to the block, and makes them 0-based; what is none becomes the nearest. *right says whether all so far
- * were positions. */
+/* Loads the next positions to the block, and makes them 0-based; what is none becomes the nearest. *right says whether
+ * all so far were positions. */
 static bool read_offsets(struct reader *r, bool *right) {
   if (!read_positions(r)) return false;
   *right &= shmx_gathers()->to_offsets(r->block, r->positions, r->count, r->size);
