@@ -3,15 +3,9 @@
 -- Functions as they travel to workers, and what a packet keeps of them. Run by the C test `codec` (see codec_spec.lua).
 
 if not package.loaded.loopback then return end
+local failure = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/failure.lua")
 local loopback = require "loopback"
 local shmx = require "shmx"
-
--- The message of the error that f(...) raises.
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 describe("functions", function()
   local worker

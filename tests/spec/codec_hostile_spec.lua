@@ -4,15 +4,9 @@
 -- codec_spec.lua).
 
 if not package.loaded.loopback then return end
+local failure = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/failure.lua")
 local loopback = require "loopback"
 local shmx = require "shmx"
-
--- The message of the error that f(...) raises.
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 describe("hostile messages", function()
   local function decodes(bytes) return failure(loopback.decode, bytes) end

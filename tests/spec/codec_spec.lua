@@ -4,17 +4,11 @@
 -- one process (tests/c/loopback.c); shmx-lua itself has no loopback, and there this file has nothing to say.
 
 if not package.loaded.loopback then return end
+local failure = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/failure.lua")
 local loopback = require "loopback"
 local shmx = require "shmx"
 
 local arguments, results = loopback.arguments, loopback.results
-
--- The message of the error that f(...) raises.
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 -- A table nested `depth` deep.
 local function nested(depth)
