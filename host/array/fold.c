@@ -116,67 +116,70 @@ FOLD(prod_f64, double, double, acc *x)
 #define LESS(x, best)    (((x) < (best)) | ((x) != (x)))
 #define GREATER(x, best) (((x) > (best)) | ((x) != (x)))
 
-/* In lanes, so that no comparison waits for the one before it: so many that the compiler makes vectors of them. */
-#define INTEGER_EXTREME(word, tag, type, sign)                                                                         \
-  /* The best of a multiple of WIDTH elements. */                                                                      \
-  enum { word##_##tag##_WIDTH = 128 / sizeof(type) };                                                                  \
-  static type word##_##tag##_lanes(type best, const type *in, int64_t count) {                                         \
-    enum { WIDTH = word##_##tag##_WIDTH };                                                                             \
-    type lane[WIDTH];                                                                                                  \
-    for (int k = 0; k < WIDTH; k++) lane[k] = best;                                                                    \
-    for (int64_t i = 0; i < count; i += WIDTH) {                                                                       \
-      for (int k = 0; k < WIDTH; k++) lane[k] = in[i + k] sign lane[k] ? in[i + k] : lane[k];                          \
-    }                                                                                                                  \
-    for (int k = 0; k < WIDTH; k++) best = lane[k] sign best ? lane[k] : best;                                         \
-    return best;                                                                                                       \
-  }                                                                                                                    \
-  static void word##_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                 \
-    const bool dense = stride == (int64_t)sizeof(type);                                                                \
-    const int64_t whole = dense ? count / word##_##tag##_WIDTH * word##_##tag##_WIDTH : 0;                             \
-    type best = *(type *)accumulator;                                                                                  \
-    if (whole > 0) best = word##_##tag##_lanes(best, (const type *)(const void *)data, whole);                         \
-    for (int64_t i = whole; i < count; i++) {                                                                          \
-      const type x = *(const type *)(const void *)(data + i * stride);                                                 \
-      best = x sign best ? x : best;                                                                                   \
-    }                                                                                                                  \
-    *(type *)accumulator = best;                                                                                       \
-  }                                                                                                                    \
-  EACH(word##_##tag, type, type, x sign acc ? x : acc)
-#define INTEGER_EXTREMES(constant, tag, type)                                                                          \
-  INTEGER_EXTREME(min, tag, type, <)                                                                                   \
-  INTEGER_EXTREME(max, tag, type, >)
-SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
+/* The same where there are only numbers. */
+#define SMALLER(x, best) ((x) < (best))
+#define LARGER(x, best)  ((x) > (best))
+#define NO_NAN(x, y)     0
 
-/* The same for floats. Whether there is a NaN among the elements is asked of two at a time; then the row is looked at once
- * more, one by one. */
-#define FLOAT_EXTREME(word, tag, type, integer, sign, better)                                                          \
-  static void word##_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                 \
-    enum { HALF = 32, WIDTH = 2 * HALF };                                                                              \
-    type best = *(type *)accumulator, lane[WIDTH];                                                                     \
+/* Leaves the best of `width` lanes, a power of two, in the first. */
+#define JOIN_HALVES(lane, width, half, sign)                                                                           \
+  for (int k = 0; k < (half) && (half) < (width); k++) {                                                               \
+    lane[k] = lane[k + (half)] sign lane[k] ? lane[k + (half)] : lane[k];                                              \
+  }
+#define JOIN_LANES(lane, width, sign)                                                                                  \
+  JOIN_HALVES(lane, width, 64, sign)                                                                                   \
+  JOIN_HALVES(lane, width, 32, sign)                                                                                   \
+  JOIN_HALVES(lane, width, 16, sign)                                                                                   \
+  JOIN_HALVES(lane, width, 8, sign)                                                                                    \
+  JOIN_HALVES(lane, width, 4, sign)                                                                                    \
+  JOIN_HALVES(lane, width, 2, sign)                                                                                    \
+  JOIN_HALVES(lane, width, 1, sign)
+
+/* The least and the greatest, in lanes, so that no comparison waits for the one before it: so many that the compiler makes
+ * vectors of them. Whether there is a NaN among the elements is asked of two at a time; then the row is looked at once
+ * more, one by one. Either of the two alone would take as long, since it is the loads that take the time. */
+#define EXTREMES(tag, type, integer, is_nan, less, greater)                                                            \
+  static __attribute__((noinline)) void extremes_##tag##_row(void *least, void *greatest, const char *data,            \
+                                                             int64_t stride, int64_t count) {                          \
+    enum { WIDTH = sizeof(type) > 4 ? 32 : 128 / sizeof(type), HALF = WIDTH / 2 };                                     \
+    type low = *(type *)least, high = *(type *)greatest, lows[WIDTH], highs[WIDTH];                                    \
     integer nan[HALF] = {0}, any = 0;                                                                                  \
-    int64_t done = stride == (int64_t)sizeof(type) && best == best && count >= WIDTH ? count : 0;                      \
+    int64_t done = stride == (int64_t)sizeof(type) && !is_nan(low, high) && count >= WIDTH ? count : 0;                \
     const type *in = (const type *)(const void *)data;                                                                 \
-    for (int k = 0; k < WIDTH; k++) lane[k] = best;                                                                    \
+    for (int k = 0; k < WIDTH; k++) lows[k] = low, highs[k] = high;                                                    \
     for (int64_t i = 0; i < done; i += WIDTH) {                                                                        \
-      const type *const x = in + (i + WIDTH <= count ? i : count - WIDTH), *const y = x + HALF;                        \
-      for (int k = 0; k < HALF; k++) lane[k] = x[k] sign lane[k] ? x[k] : lane[k];                                     \
-      for (int k = 0; k < HALF; k++) lane[HALF + k] = y[k] sign lane[HALF + k] ? y[k] : lane[HALF + k];                \
-      for (int k = 0; k < HALF; k++) nan[k] |= __builtin_isunordered(x[k], y[k]) ? 1 : 0;                              \
+      const type *const x = in + (i + WIDTH <= count ? i : count - WIDTH);                                             \
+      for (int k = 0; k < WIDTH; k++) lows[k] = x[k] < lows[k] ? x[k] : lows[k];                                       \
+      for (int k = 0; k < WIDTH; k++) highs[k] = x[k] > highs[k] ? x[k] : highs[k];                                    \
+      for (int k = 0; k < HALF; k++) nan[k] |= is_nan(x[k], x[k + HALF]) ? 1 : 0;                                      \
     }                                                                                                                  \
     for (int k = 0; k < HALF; k++) any |= nan[k];                                                                      \
+    JOIN_LANES(lows, WIDTH, <)                                                                                         \
+    JOIN_LANES(highs, WIDTH, >)                                                                                        \
     if (any) done = 0;                                                                                                 \
-    for (int k = 0; k < WIDTH && done > 0; k++) best = lane[k] sign best ? lane[k] : best;                             \
+    if (done > 0) low = lows[0], high = highs[0];                                                                      \
     for (int64_t i = done; i < count; i++) {                                                                           \
-      type x = *(const type *)(const void *)(data + i * stride);                                                       \
-      best = better(x, best) ? x : best;                                                                               \
+      const type x = *(const type *)(const void *)(data + i * stride);                                                 \
+      low = less(x, low) ? x : low;                                                                                    \
+      high = greater(x, high) ? x : high;                                                                              \
     }                                                                                                                  \
-    *(type *)accumulator = best;                                                                                       \
+    *(type *)least = low;                                                                                              \
+    *(type *)greatest = high;                                                                                          \
   }                                                                                                                    \
-  EACH(word##_##tag, type, type, better(x, acc) ? x : acc)
-FLOAT_EXTREME(min, f32, float, int32_t, <, LESS)
-FLOAT_EXTREME(max, f32, float, int32_t, >, GREATER)
-FLOAT_EXTREME(min, f64, double, int64_t, <, LESS)
-FLOAT_EXTREME(max, f64, double, int64_t, >, GREATER)
+  static void min_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                    \
+    type greatest = *(type *)accumulator;                                                                              \
+    extremes_##tag##_row(accumulator, &greatest, data, stride, count);                                                 \
+  }                                                                                                                    \
+  static void max_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                    \
+    type least = *(type *)accumulator;                                                                                 \
+    extremes_##tag##_row(&least, accumulator, data, stride, count);                                                    \
+  }                                                                                                                    \
+  EACH(min_##tag, type, type, less(x, acc) ? x : acc)                                                                  \
+  EACH(max_##tag, type, type, greater(x, acc) ? x : acc)
+#define INTEGER_EXTREMES(constant, tag, type) EXTREMES(tag, type, type, NO_NAN, SMALLER, LARGER)
+SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
+EXTREMES(f32, float, int32_t, __builtin_isunordered, LESS, GREATER)
+EXTREMES(f64, double, int64_t, __builtin_isunordered, LESS, GREATER)
 
 /* --- truth: a row is left as soon as the answer is known, but for the block at hand --- */
 
@@ -194,6 +197,12 @@ FLOAT_EXTREME(max, f64, double, int64_t, >, GREATER)
   TRUTH(all_##tag, type, 0, acc &(x != 0))
 SHMX_DTYPES(TRUTHS)
 
+/* Of bools at most one of the two is read to its end. */
+static void extremes_b8_row(void *least, void *greatest, const char *data, int64_t stride, int64_t count) {
+  all_b8_row(least, data, stride, count);
+  any_b8_row(greatest, data, stride, count);
+}
+
 #define ENTRY(fold, constant, name, form) [SHMX_FOLD_##fold][SHMX_##constant] = name##_##form
 #define OF_ANY(constant, tag, form)                                                                                    \
   ENTRY(PROD, constant, prod_##tag, form), ENTRY(TOTAL, constant, total_##tag, form),                                  \
@@ -207,9 +216,11 @@ SHMX_DTYPES(TRUTHS)
 #define FLOAT_EACH(constant, tag, type)   OF_NUMBER(constant, tag, each), ENTRY(SUM, constant, total_##tag, each),
 #define BOOL_ENTRIES(form)                                                                                             \
   OF_ANY(BOOL, b8, form), ENTRY(SUM, BOOL, sum_b8, form), ENTRY(MIN, BOOL, all_b8, form), ENTRY(MAX, BOOL, any_b8, form)
+#define EXTREMES_ENTRY(constant, tag, type) [SHMX_##constant] = extremes_##tag##_row,
 
 const struct shmx_folds SHMX_AT_LEVEL(shmx_folds) = {
     .row = {SHMX_INTEGER_DTYPES(INTEGER_ROW) SHMX_FLOAT_DTYPES(FLOAT_ROW) BOOL_ENTRIES(row)},
-    .each = {SHMX_INTEGER_DTYPES(INTEGER_EACH) SHMX_FLOAT_DTYPES(FLOAT_EACH) BOOL_ENTRIES(each)}};
+    .each = {SHMX_INTEGER_DTYPES(INTEGER_EACH) SHMX_FLOAT_DTYPES(FLOAT_EACH) BOOL_ENTRIES(each)},
+    .extremes = {SHMX_DTYPES(EXTREMES_ENTRY)}};
 
 /* NOLINTEND(bugprone-macro-parentheses) */

@@ -34,9 +34,21 @@ typedef void shmx_fold_row(void *accumulator, const char *data, int64_t stride, 
 /* Folds element i into accumulator i. */
 typedef void shmx_fold_each(void *accumulators, const char *data, int64_t stride, int64_t count);
 
+/* Folds `count` elements into the least and the greatest. */
+typedef void shmx_fold_extremes(void *least, void *greatest, const char *data, int64_t stride, int64_t count);
+
+/* Whether `count` lines, `stride` bytes apart, of `n` elements each, `step` bytes apart, are better folded side by side
+ * than one by one: their elements do not lie closer together than the lines do, or are few. */
+static inline bool shmx_fold_beside(int64_t step, int64_t n, int64_t stride, int64_t count) {
+  enum { FEW = 16 };
+  bool closer = (step < 0 ? -step : step) <= (stride < 0 ? -stride : stride);
+  return count > 1 && (!closer || n < FEW);
+}
+
 struct shmx_folds {
   shmx_fold_row *row[SHMX_FOLD_COUNT][SHMX_DTYPE_COUNT];
   shmx_fold_each *each[SHMX_FOLD_COUNT][SHMX_DTYPE_COUNT];
+  shmx_fold_extremes *extremes[SHMX_DTYPE_COUNT];
 };
 SHMX_EACH_LEVEL(struct shmx_folds, shmx_folds)
 

@@ -10,7 +10,6 @@
 #include "array/reduce.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "array/best.h"
@@ -19,7 +18,7 @@
 #include "array/loop.h"
 #include "array/pile.h"
 
-enum { TILE = 2048, SHORT_LINE = 16 };
+enum { TILE = 2048 };
 
 /* One reduction under way: how elements are folded. */
 struct folding {
@@ -168,8 +167,7 @@ static void fold_rows(const struct folding *f, char *accumulators, const char *d
 static void fold_lines(const struct folding *f, char *accumulators, const char *data, int64_t step, int64_t n,
                        int64_t stride, int64_t count) {
   clear(f, accumulators, data, stride, count);
-  bool closer = step < 0 ? -step <= llabs(stride) : step <= llabs(stride);
-  if (count > 1 && (!closer || n < SHORT_LINE)) {
+  if (shmx_fold_beside(step, n, stride, count)) {
     fold_rows(f, accumulators, data, step, n, stride, count);
     return;
   }
@@ -258,25 +256,13 @@ static void reduce_all(const struct folding *f) {
   shmx_casts()->row[f->call->out.dtype][f->to](f->call->out.data, 0, acc.bytes, 0, 1);
 }
 
-/* Puts the dimensions into the order of memory, so that elements are read as they lie. */
-static void straighten(struct shmx_view *view) {
-  for (int d = 0; d < view->ndim; d++) {
-    if (view->strides[d] < 0 && view->shape[d] > 0) shmx_view_slice(view, d, view->shape[d] - 1, view->shape[d], -1);
-    for (int e = d; e > 0 && view->strides[e] > view->strides[e - 1]; e--) {
-      int64_t shape = view->shape[e], stride = view->strides[e];
-      view->shape[e] = view->shape[e - 1], view->strides[e] = view->strides[e - 1];
-      view->shape[e - 1] = shape, view->strides[e - 1] = stride;
-    }
-  }
-}
-
 void shmx_reduce_run(const struct shmx_reduce *reduce) {
   struct shmx_reduce call = *reduce;
   if (is_best(call.reduction)) {
     shmx_best_find(&call);
     return;
   }
-  if (call.axis < 0 || call.in.ndim == 1) straighten(&call.in);
+  if (call.axis < 0 || call.in.ndim == 1) shmx_view_straighten(&call.in);
   struct folding f = start(&call);
   if (call.axis < 0 || call.in.ndim == 1) {
     reduce_all(&f);

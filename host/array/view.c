@@ -104,6 +104,17 @@ void shmx_view_permute(struct shmx_view *view, const int *axes) {
   }
 }
 
+void shmx_view_straighten(struct shmx_view *view) {
+  for (int d = 0; d < view->ndim; d++) {
+    if (view->strides[d] < 0 && view->shape[d] > 0) shmx_view_slice(view, d, view->shape[d] - 1, view->shape[d], -1);
+    for (int e = d; e > 0 && view->strides[e] > view->strides[e - 1]; e--) {
+      int64_t shape = view->shape[e], stride = view->strides[e];
+      view->shape[e] = view->shape[e - 1], view->strides[e] = view->strides[e - 1];
+      view->shape[e - 1] = shape, view->strides[e - 1] = stride;
+    }
+  }
+}
+
 /* The bytes between the first and the last that a view with elements touches. */
 static void find_bounds(const struct shmx_view *view, uintptr_t *low, uintptr_t *high) {
   *low = (uintptr_t)view->data;

@@ -52,6 +52,9 @@ int shmx_view_reshape(struct shmx_view *view, int ndim, const int64_t *shape);
 /* Puts the dimensions into another order: dimension d becomes what axes[d] was. Each axis occurs once. */
 void shmx_view_permute(struct shmx_view *view, const int *axes);
 
+/* Puts the dimensions into the order of memory, so that elements are read as they lie. */
+void shmx_view_straighten(struct shmx_view *view);
+
 /* Whether two views may share bytes: there is a byte between the first and the last of both. */
 bool shmx_view_overlaps(const struct shmx_view *a, const struct shmx_view *b);
 

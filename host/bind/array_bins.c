@@ -8,8 +8,9 @@
 #include <math.h>
 
 #include "array/broadcast.h"
+#include "array/cast.h"
+#include "array/minmax.h"
 #include "array/promote.h"
-#include "array/reduce.h"
 #include "array/search.h"
 #include "bind/array_element.h"
 #include "bind/array_options.h"
@@ -110,11 +111,13 @@ static bool read_range(lua_State *L, double *low, double *high) {
   return true;
 }
 
-static double reduce(const struct shmx_view *in, enum shmx_reduction reduction) {
-  double result;
-  struct shmx_view out = {&result, SHMX_F64, 1, {1}, {sizeof result}};
-  shmx_reduce_run(&(struct shmx_reduce){.reduction = reduction, .axis = -1, .in = *in, .out = out});
-  return result;
+/* The least and the greatest element. */
+static void find_ends(const struct shmx_view *in, double *low, double *high) {
+  shmx_cast_row *cast = shmx_casts()->row[SHMX_F64][in->dtype];
+  uint64_t least, greatest;
+  shmx_minmax_find(&(struct shmx_minmax){.in = *in, .axis = -1, .least = &least, .greatest = &greatest});
+  cast((char *)low, 0, (char *)&least, 0, 1);
+  cast((char *)high, 0, (char *)&greatest, 0, 1);
 }
 
 /* The first and the last edge. */
@@ -122,7 +125,7 @@ static void find_range(lua_State *L, double *low, double *high) {
   bool given = read_range(L, low, high);
   const struct shmx_view *in = &shmx_array_check(L, 1)->view;
   if (!given && shmx_view_count(in) == 0) *low = 0, *high = 1;
-  else if (!given) *low = reduce(in, SHMX_REDUCE_MIN), *high = reduce(in, SHMX_REDUCE_MAX);
+  else if (!given) find_ends(in, low, high);
   if (*low == *high) *low -= 0.5, *high += 0.5;
   if (isfinite(*high - *low)) return;
   luaL_error(L, "bad %s 'histogram' (from %f to %f is no finite distance%s)", given ? "range to" : "array for", *low,

@@ -75,12 +75,6 @@ static enum shmx_dtype promote_list(lua_State *L, int count) {
   return dtype;
 }
 
-/* The axis that is given, or the first one. */
-static int read_axis(lua_State *L, int ndim) {
-  if (lua_isnil(L, AXIS) && shmx_options_find(L, OPTIONS, "axis")) lua_replace(L, AXIS);
-  return lua_isnil(L, AXIS) ? 0 : shmx_array_check_axis(L, AXIS, AXIS, ndim);
-}
-
 static bool list_overlaps(lua_State *L, int count, const struct shmx_view *out) {
   for (int i = 1; i <= count; i++) {
     struct shmx_view view = list_view(L, i, 0, false);
@@ -91,18 +85,15 @@ static bool list_overlaps(lua_State *L, int count, const struct shmx_view *out) 
 
 static int combine(lua_State *L, bool stacked) {
   static const char *const names[] = {"axis", "out", NULL};
-  if (lua_istable(L, AXIS)) {
-    lua_pushnil(L);
-    lua_insert(L, AXIS);
-  }
-  shmx_options_check(L, OPTIONS, names);
+  shmx_options_check_axis(L, AXIS, names);
   int count = copy_list(L);
   struct shmx_view result = list_view(L, 1, 0, false), dense;
   if (stacked && result.ndim == SHMX_MAX_NDIM) {
     return shmx_array_bad_argument(L, LIST, "the arrays have %d dimensions, which is the most there can be",
                                    SHMX_MAX_NDIM);
   }
-  int axis = read_axis(L, result.ndim + (stacked ? 1 : 0));
+  int axis = shmx_options_axis(L, AXIS, result.ndim + (stacked ? 1 : 0));
+  if (axis < 0) axis = 0;
   result = list_view(L, 1, axis, stacked);
   for (int i = 2; i <= count; i++) {
     struct shmx_view view = list_view(L, i, axis, stacked && list_view(L, i, 0, false).ndim < SHMX_MAX_NDIM);

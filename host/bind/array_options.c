@@ -38,6 +38,19 @@ void shmx_options_check(lua_State *L, int arg, const char *const *names) {
   }
 }
 
+void shmx_options_check_axis(lua_State *L, int arg, const char *const *names) {
+  if (lua_istable(L, arg)) {
+    lua_pushnil(L);
+    lua_insert(L, arg);
+  }
+  shmx_options_check(L, arg + 1, names);
+  if (lua_isnil(L, arg) && shmx_options_find(L, arg + 1, "axis")) lua_replace(L, arg);
+}
+
+int shmx_options_axis(lua_State *L, int arg, int ndim) {
+  return lua_isnil(L, arg) ? -1 : shmx_array_check_axis(L, arg, arg, ndim);
+}
+
 bool shmx_options_find(lua_State *L, int arg, const char *name) {
   if (!lua_istable(L, arg)) return false;
   lua_pushstring(L, name);

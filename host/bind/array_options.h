@@ -17,6 +17,13 @@
  * replaced by nil, and what follows is refused. */
 void shmx_options_check(lua_State *L, int arg, const char *const *names);
 
+/* The same for a function that takes an axis as argument `arg` or as an option: brings it, or nil, to `arg`, and the options
+ * or nil behind it. */
+void shmx_options_check_axis(lua_State *L, int arg, const char *const *names);
+
+/* The axis that stands there, 0-based, of an array of `ndim` dimensions; -1 if it is nil. */
+int shmx_options_axis(lua_State *L, int arg, int ndim);
+
 /* Whether an option is given, which is then pushed; otherwise nothing is. `arg` has been checked. */
 bool shmx_options_find(lua_State *L, int arg, const char *name);
 

@@ -13,16 +13,11 @@
 
 enum { AXIS = 2, OPTIONS = 3 };
 
-/* Brings the arguments to their places, the axis (or nil) and the options (or nil), and returns the axis or -1. */
+/* Brings the arguments to their places; returns the axis or -1. */
 static int read_axis(lua_State *L, const char *const *names) {
   int ndim = shmx_array_check(L, 1)->view.ndim;
-  if (lua_istable(L, AXIS)) {
-    lua_pushnil(L);
-    lua_insert(L, AXIS);
-  }
-  shmx_options_check(L, OPTIONS, names);
-  if (lua_isnil(L, AXIS) && shmx_options_find(L, OPTIONS, "axis")) lua_replace(L, AXIS);
-  return lua_isnil(L, AXIS) ? -1 : shmx_array_check_axis(L, AXIS, AXIS, ndim);
+  shmx_options_check_axis(L, AXIS, names);
+  return shmx_options_axis(L, AXIS, ndim);
 }
 
 void shmx_array_sort(lua_State *L, const struct shmx_sort *sort) {

@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reductions (array/reduce.h) as methods: a:sum([axis] [, {axis =, keepdims =, out =}]).
+ * The reductions (array/reduce.h) as methods: a:sum([axis] [, {axis =, keepdims =, out =}]); and a:minmax (array/minmax.h),
+ * which has two results and no `out`.
  *
- * All of them are one C function, whose second upvalue says which it is. What is reduced to one element is a number or
+ * The others are one C function, whose second upvalue says which it is. What is reduced to one element is a number or
  * boolean, unless it has to be an array because of keepdims or out.
  */
 #include "array/reduce.h"
 
+#include "array/minmax.h"
 #include "bind/array_element.h"
 #include "bind/array_options.h"
 
 enum { AXIS = 2, OPTIONS = 3 };
 
-/* Brings the arguments to their places: the axis or nil, and the options or nil. */
-static void sort_arguments(lua_State *L, bool with_ddof) {
-  static const char *const names[] = {"axis", "keepdims", "out", NULL};
-  static const char *const names_of_variances[] = {"axis", "keepdims", "out", "ddof", NULL};
-  if (lua_istable(L, AXIS)) {
-    lua_pushnil(L);
-    lua_insert(L, AXIS);
-  }
-  shmx_options_check(L, OPTIONS, with_ddof ? names_of_variances : names);
-  if (lua_isnil(L, AXIS) && shmx_options_find(L, OPTIONS, "axis")) lua_replace(L, AXIS);
+/* Brings the arguments after the array to their places, the axis (or nil) and the options (or nil); returns the axis or -1.
+ */
+static int read_axis(lua_State *L, const char *const *names, int ndim) {
+  shmx_options_check_axis(L, AXIS, names);
+  return shmx_options_axis(L, AXIS, ndim);
 }
 
 /* The shape of the result; its ndim is 0 if it is a single element. */
@@ -37,19 +34,22 @@ static struct shmx_view result_shape(const struct shmx_view *in, int axis, bool 
   return shape;
 }
 
-/* Some reductions of nothing have no result. */
-static void check_elements(lua_State *L, const struct shmx_reduce *call) {
+/* Of nothing there is no least and no greatest element. */
+static void check_elements(lua_State *L, const struct shmx_view *in, int axis) {
   const char *name = lua_tostring(L, lua_upvalueindex(1));
-  switch (call->reduction) {
+  if (axis < 0 && shmx_view_count(in) == 0) luaL_error(L, "an empty array has no %s", name);
+  if (axis >= 0 && in->shape[axis] == 0) {
+    luaL_error(L, "there is no %s along axis %d, which has no elements", name, axis + 1);
+  }
+}
+
+static bool needs_elements(enum shmx_reduction reduction) {
+  switch (reduction) {
   case SHMX_REDUCE_MIN:
   case SHMX_REDUCE_MAX:
   case SHMX_REDUCE_ARGMIN:
-  case SHMX_REDUCE_ARGMAX: break;
-  default: return;
-  }
-  if (call->axis < 0 && shmx_view_count(&call->in) == 0) luaL_error(L, "an empty array has no %s", name);
-  if (call->axis >= 0 && call->in.shape[call->axis] == 0) {
-    luaL_error(L, "there is no %s along axis %d, which has no elements", name, call->axis + 1);
+  case SHMX_REDUCE_ARGMAX: return true;
+  default: return false;
   }
 }
 
@@ -79,20 +79,50 @@ static int reduce_to_array(lua_State *L, struct shmx_reduce *call, const struct 
 }
 
 static int array_reduce(lua_State *L) {
+  static const char *const names[] = {"axis", "keepdims", "out", NULL};
+  static const char *const names_of_variances[] = {"axis", "keepdims", "out", "ddof", NULL};
   struct shmx_reduce call = {.reduction = (enum shmx_reduction)lua_tointeger(L, lua_upvalueindex(2)), .axis = -1};
+  bool plain = lua_gettop(L) == 1, is_variance = call.reduction == SHMX_REDUCE_VAR || call.reduction == SHMX_REDUCE_STD;
   call.in = shmx_array_check(L, 1)->view;
-  if (lua_gettop(L) == 1) {
-    check_elements(L, &call);
-    return reduce_to_number(L, &call);
-  }
-  sort_arguments(L, call.reduction == SHMX_REDUCE_VAR || call.reduction == SHMX_REDUCE_STD);
-  if (!lua_isnil(L, AXIS)) call.axis = shmx_array_check_axis(L, AXIS, AXIS, call.in.ndim);
+  if (!plain) call.axis = read_axis(L, is_variance ? names_of_variances : names, call.in.ndim);
+  if (needs_elements(call.reduction)) check_elements(L, &call.in, call.axis);
+  if (plain) return reduce_to_number(L, &call);
   call.ddof = shmx_options_number(L, OPTIONS, "ddof", 0);
   bool keepdims = shmx_options_boolean(L, OPTIONS, "keepdims");
   struct shmx_view shape = result_shape(&call.in, call.axis, keepdims);
-  check_elements(L, &call);
   bool to_array = shape.ndim > 0 || shmx_options_find(L, OPTIONS, "out");
   return to_array ? reduce_to_array(L, &call, &shape, keepdims) : reduce_to_number(L, &call);
+}
+
+static int minmax_to_numbers(lua_State *L, struct shmx_minmax *call) {
+  uint64_t least, greatest;
+  call->least = &least, call->greatest = &greatest;
+  shmx_minmax_find(call);
+  shmx_element_push(L, call->in.dtype, &least);
+  shmx_element_push(L, call->in.dtype, &greatest);
+  return 2;
+}
+
+static int minmax_to_arrays(lua_State *L, struct shmx_minmax *call, const struct shmx_view *shape) {
+  struct shmx_view dense;
+  shmx_view_init(&dense, shape->dtype, shape->ndim, shape->shape);
+  call->least = shmx_array_new(L, &dense, 0)->view.data;
+  call->greatest = shmx_array_new(L, &dense, 0)->view.data;
+  call->in = shmx_array_check(L, 1)->view;
+  shmx_minmax_find(call);
+  return 2;
+}
+
+/* a:minmax([axis] [, {axis =, keepdims =}]): what a:min and a:max give. */
+static int array_minmax(lua_State *L) {
+  static const char *const names[] = {"axis", "keepdims", NULL};
+  struct shmx_minmax call = {.in = shmx_array_check(L, 1)->view, .axis = -1};
+  bool plain = lua_gettop(L) == 1;
+  if (!plain) call.axis = read_axis(L, names, call.in.ndim);
+  check_elements(L, &call.in, call.axis);
+  if (plain) return minmax_to_numbers(L, &call);
+  struct shmx_view shape = result_shape(&call.in, call.axis, shmx_options_boolean(L, OPTIONS, "keepdims"));
+  return shape.ndim > 0 ? minmax_to_arrays(L, &call, &shape) : minmax_to_numbers(L, &call);
 }
 
 void shmx_array_add_reductions(lua_State *L) {
@@ -105,4 +135,7 @@ void shmx_array_add_reductions(lua_State *L) {
     lua_pushcclosure(L, array_reduce, 2);
     lua_setfield(L, -2, names[i]);
   }
+  lua_pushliteral(L, "minmax");
+  lua_pushcclosure(L, array_minmax, 1);
+  lua_setfield(L, -2, "minmax");
 }

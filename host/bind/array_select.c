@@ -143,13 +143,8 @@ static int array_take(lua_State *L) {
   static const char *const names[] = {"axis", "mode", "out", NULL};
   if (shmx_array_take_quickly(L)) return 1;
   struct shmx_view in = shmx_array_check(L, 1)->view;
-  if (lua_istable(L, AXIS)) {
-    lua_pushnil(L);
-    lua_insert(L, AXIS);
-  }
-  shmx_options_check(L, TAKE_OPTIONS, names);
-  if (lua_isnil(L, AXIS) && shmx_options_find(L, TAKE_OPTIONS, "axis")) lua_replace(L, AXIS);
-  int axis = lua_isnil(L, AXIS) ? -1 : shmx_array_check_axis(L, AXIS, AXIS, in.ndim);
+  shmx_options_check_axis(L, AXIS, names);
+  int axis = shmx_options_axis(L, AXIS, in.ndim);
   struct shmx_view choice = check_choice(L);
   bool clip = check_mode(L, choice.dtype == SHMX_BOOL);
   if (choice.dtype != SHMX_BOOL) return take_positions(L, axis, clip);

@@ -47,6 +47,7 @@ core.on_failure(failure.new)
 ---@field integers fun(self: shmx.Array, low: integer, high: integer, options?: shmx.Seed): shmx.Array  both included
 ---@field nonzero fun(self: shmx.Array): shmx.Array, ...                    for each dimension the indices
 ---@field [shmx.Reduction] fun(self: shmx.Array, axis?: integer|shmx.Reduce, options?: shmx.Reduce): shmx.Operand
+---@field minmax fun(self: shmx.Array, axis?: integer|shmx.Reduce, options?: shmx.Reduce): shmx.Operand, shmx.Operand
 ---@field view fun(self: shmx.Array, ...: integer|integer[]|nil): shmx.Array  {first, last, step} for each dimension
 ---@field reshape fun(self: shmx.Array, ...: integer): shmx.Array
 ---@field transpose fun(self: shmx.Array, ...: integer): shmx.Array          turns the dimensions around, or orders them

@@ -40,4 +40,5 @@ print(("%s.ppm, read again, is %s"):format(name, again:equal(picture) and "the s
 local weights = shmx.from { 0.299, 0.587, 0.114 } -- how bright the colours are
 local grey = (again * weights):sum(3):round():astype("u8")
 pnm.write(name .. ".pgm", grey)
-print(("%s.pgm is grey, from %d to %d, %.1f in the mean"):format(name, grey:min(), grey:max(), grey:mean()))
+local low, high = grey:minmax()
+print(("%s.pgm is grey, from %d to %d, %.1f in the mean"):format(name, low, high, grey:mean()))

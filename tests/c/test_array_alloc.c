@@ -118,7 +118,7 @@ static const char *const scripts[] = {
     "return shmx.from{{1, 2}, {3, 4}}, shmx.from{1.5}, shmx.from{true}, shmx.from('abcdefgh', 'i32')",
     "local a = shmx.from{{1, 2}, {3, 4}} return a[1][2], a[2], a:get(1, 1), a:set(2, 2, 5)",
     "local a = shmx.range('i64', 1, 9) for i, v in ipairs(a) do a[i] = v * 2 end return a:fill(3)",
-    "local a = shmx.range('u8', 1, 99) return a:copy(), a:astype('f64'), a:min(), a:max()",
+    "local a = shmx.range('u8', 1, 99) return a:copy(), a:astype('f64'), a:minmax(), a:reshape(9, 11):minmax(1)",
     "local a = shmx.array('u8', {9, 9}) return a:view(1), a:view({2, -1, 2}, 3), a:reshape(3, 27), a:reshape{81}",
     "local a = shmx.array('u8', {2, 3}) return a:transpose(), a:transpose(-1, 1), a:reshape{-1, 2}, a:transpose(1, 1)",
     "return shmx.linspace('i8', 1, 9, 3), shmx.frombytes('abcdefgh', 'u16', {2, 2}), shmx.linspace('u8', 0, 999, 2)",

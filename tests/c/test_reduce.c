@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "array/fold.h"
+#include "array/minmax.h"
 #include "array/reduce.h"
 #include "array_kit.h"
 
@@ -116,6 +117,34 @@ static void extremes_signs_and_nan(void) {
   }
 }
 
+/* Both at once are what each of them is alone: of all, and along either axis. */
+static void check_both(struct shmx_view v) {
+  for (int axis = -1; axis < 2; axis++) {
+    int64_t count = axis < 0 ? 1 : v.shape[1 - axis];
+    struct shmx_view low = vector(v.dtype, count), high = vector(v.dtype, count), least = low, greatest = high;
+    least.data = vector(v.dtype, count).data, greatest.data = vector(v.dtype, count).data;
+    shmx_reduce_run(&(struct shmx_reduce){.reduction = SHMX_REDUCE_MIN, .axis = axis, .in = v, .out = low});
+    shmx_reduce_run(&(struct shmx_reduce){.reduction = SHMX_REDUCE_MAX, .axis = axis, .in = v, .out = high});
+    shmx_minmax_find(&(struct shmx_minmax){.in = v, .axis = axis, .least = least.data, .greatest = greatest.data});
+    CHECK(memcmp(low.data, least.data, (size_t)shmx_view_nbytes(&low)) == 0);
+    CHECK(memcmp(high.data, greatest.data, (size_t)shmx_view_nbytes(&high)) == 0);
+  }
+}
+
+static void both_extremes_at_once(void) {
+  for (int dtype = 0; dtype < SHMX_DTYPE_COUNT; dtype++) {
+    struct shmx_view f = make(SHMX_F64, 2, (int64_t[]){40, 1300}), v = make((enum shmx_dtype)dtype, 2, f.shape);
+    for (int64_t i = 0; i < 40 * 1300; i++) ((double *)f.data)[i] = (double)((i * 57 + i / 1300) % 111);
+    shmx_kernel_copy(&v, &f);
+    for (int turned = 0; turned < 2; turned++, shmx_view_permute(&v, (int[]){1, 0})) {
+      struct shmx_view back = v, part = v;
+      shmx_view_slice(&back, 1, v.shape[1] - 1, v.shape[1], -1);
+      shmx_view_slice(&part, 0, 1, 11, 3);
+      check_both(v), check_both(back), check_both(part);
+    }
+  }
+}
+
 /* Every fold over every length and layout gives what one element at a time gives. */
 static void folds_by_row_and_side_by_side_agree(void) {
   for (int reduction = 0; reduction <= SHMX_REDUCE_ARGMAX; reduction++) {
@@ -140,6 +169,7 @@ static void test_sum_of_floats_is_accurate(void) { at_each_level(sum_of_floats_i
 static void test_sum_along_an_axis_is_accurate(void) { at_each_level(sum_along_an_axis_is_accurate); }
 static void test_extremes_of_every_length(void) { at_each_level(extremes_of_every_length); }
 static void test_extremes_signs_and_nan(void) { at_each_level(extremes_signs_and_nan); }
+static void test_both_extremes_at_once(void) { at_each_level(both_extremes_at_once); }
 static void test_folds_by_row_and_side_by_side_agree(void) { at_each_level(folds_by_row_and_side_by_side_agree); }
 
 int main(int argc, char **argv) {
@@ -150,6 +180,7 @@ int main(int argc, char **argv) {
       {"levels_agree", test_levels_agree},
       {"extremes_of_every_length", test_extremes_of_every_length},
       {"extremes_signs_and_nan", test_extremes_signs_and_nan},
+      {"both_extremes_at_once", test_both_extremes_at_once},
       {"folds_by_row_and_side_by_side_agree", test_folds_by_row_and_side_by_side_agree},
       {NULL, NULL},
   };

@@ -26,12 +26,13 @@ local function both(operation)
     return fields
   end
   add(copy {
-    numpy = numpy:format "", scale = scale and scale:format "",
+    numpy = numpy:gsub("%%s", ""), scale = scale and scale:gsub("%%s", ""),
     shmx = function(_, a) return a[name](a) end,
   })
   local arguments = "axis=axis0(axis), keepdims=keepdims"
   add(copy {
-    name = name .. " along an axis", numpy = numpy:format(arguments), scale = scale and scale:format(arguments),
+    name = name .. " along an axis",
+    numpy = numpy:gsub("%%s", arguments), scale = scale and scale:gsub("%%s", arguments),
     arrays = function(dtype, wild)
       local a = (operation.arrays or function() return { draw.array(dtype, nil, wild) } end)(dtype, wild)[1]
       return { a.ndim > 1 and a or (operation.draw or draw.array)(dtype, { #a, 5 }, wild) }
@@ -61,6 +62,7 @@ both { name = "all", numpy = "a.all(%s)" }
 for _, name in ipairs { "min", "max" } do
   both { name = name, arrays = some, numpy = "a." .. name .. "(%s)", ulp = 1 }
 end
+both { name = "minmax", arrays = some, numpy = "(a.min(%s), a.max(%s))", ulp = 1 }
 both {
   name = "mean", wild = false, numpy = "a.astype('g').mean(%s).astype(a.mean().dtype)",
   ulp = 4, scale = "np.abs(a.astype(a.mean().dtype)).mean(%s)",

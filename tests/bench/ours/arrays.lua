@@ -50,7 +50,7 @@ local function operations(dtype, n)
     ["a*b+c"] = function() a:muladd(b, c, out) end,
     sum = function() return a:sum() end,
     dot = function() return a:dot(b) end,
-    ["min max"] = function() return a:min(), a:max() end,
+    ["min max"] = function() return a:minmax() end,
     cumsum = function() a:cumsum(out) end,
     ["a<b"] = function() a:lt(b, mask) end,
     mask = function() return a:take(half) end,
