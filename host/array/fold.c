@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "array/kernel_file.h"
+#include "array/lanes.h"
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): types and expressions of x and acc are meant to be expanded as they are. */
 
@@ -72,27 +73,43 @@ FOLD(prod_b8, uint64_t, shmx_bool, acc *(x != 0))
 
 /* --- sums in double --- */
 
-/* Lane k has the elements k, k + STEP, and so on: so many lanes that the compiler makes vectors of them, which it keeps in
- * registers. They are then added in pairs. */
-enum { LANES = 8, STEP = 4 * LANES };
+#define ADD(constant, tag, type)                                                                                       \
+  static double add_##tag(const type *in, int64_t count) {                                                             \
+    double sum[SHMX_STEP] = {0}, rest = 0;                                                                             \
+    int64_t i = 0;                                                                                                     \
+    for (; i + SHMX_STEP <= count; i += SHMX_STEP) {                                                                   \
+      for (int k = 0; k < SHMX_STEP; k++) sum[k] += (double)in[i + k];                                                 \
+    }                                                                                                                  \
+    for (; i + SHMX_LANES <= count; i += SHMX_LANES) {                                                                 \
+      for (int k = 0; k < SHMX_LANES; k++) sum[k] += (double)in[i + k];                                                \
+    }                                                                                                                  \
+    for (; i < count; i++) rest += (double)in[i];                                                                      \
+    return shmx_lanes_join(sum) + rest;                                                                                \
+  }
+SHMX_INTEGER_DTYPES(ADD)
+ADD(F64, f64, double)
+
+#if defined(__FMA__)
+static double add_f32(const float *in, int64_t count) {
+  __m256d sum[SHMX_WIDES] = {{0}}, one = _mm256_set1_pd(1);
+  double rest = 0;
+  int64_t i = 0;
+  for (; i + SHMX_STEP <= count; i += SHMX_STEP) {
+    for (int k = 0; k < SHMX_WIDES; k++) sum[k] = _mm256_fmadd_pd(shmx_wide_load(in + i + SHMX_WIDE * k), one, sum[k]);
+  }
+  for (; i + SHMX_LANES <= count; i += SHMX_LANES) {
+    sum[0] = _mm256_fmadd_pd(shmx_wide_load(in + i), one, sum[0]);
+    sum[1] = _mm256_fmadd_pd(shmx_wide_load(in + i + SHMX_WIDE), one, sum[1]);
+  }
+  for (; i < count; i++) rest += (double)in[i];
+  return shmx_wide_join(sum) + rest;
+}
+#else
+ADD(F32, f32, float)
+#endif
 
 /* A row with gaps is gathered piece by piece. */
 #define TOTAL(constant, tag, type)                                                                                     \
-  static double add_##tag(const type *in, int64_t count) {                                                             \
-    double sum[STEP] = {0}, rest = 0;                                                                                  \
-    int64_t i = 0;                                                                                                     \
-    for (; i + STEP <= count; i += STEP) {                                                                             \
-      for (int k = 0; k < STEP; k++) sum[k] += (double)in[i + k];                                                      \
-    }                                                                                                                  \
-    for (; i + LANES <= count; i += LANES) {                                                                           \
-      for (int k = 0; k < LANES; k++) sum[k] += (double)in[i + k];                                                     \
-    }                                                                                                                  \
-    for (; i < count; i++) rest += (double)in[i];                                                                      \
-    for (int k = 0; k < LANES; k++) {                                                                                  \
-      sum[k] = (sum[k] + sum[k + LANES]) + (sum[k + 2 * LANES] + sum[k + 3 * LANES]);                                  \
-    }                                                                                                                  \
-    return (((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]))) + rest;                 \
-  }                                                                                                                    \
   static void total_##tag##_row(void *accumulator, const char *data, int64_t stride, int64_t count) {                  \
     type gathered[SHMX_FOLD_BLOCK];                                                                                    \
     const type *in = (const type *)(const void *)data;                                                                 \

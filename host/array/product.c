@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "array/kernel_file.h"
+#include "array/lanes.h"
 
 /* The widest vectors of this level, as far as the compiler tells. */
 #if defined(__AVX512F__)
@@ -24,29 +25,64 @@ enum { WIDTH = 16 };
     for (int64_t i = 0; i < count; i++) sum += (uint64_t)x[i] * (uint64_t)y[i];                                        \
     *(uint64_t *)result = sum;                                                                                         \
   }
-INTEGER_DOT(i32, int32_t)
-INTEGER_DOT(u32, uint32_t)
 INTEGER_DOT(u64, uint64_t)
 
-/* In lanes as sums are (fold.c). */
-enum { LANES = 8, STEP = 4 * LANES };
+/* Of 32 bits: the elements of even and of odd number for themselves, since an instruction multiplies every second one. */
+#if defined(__AVX2__)
+#define NARROW_DOT(tag, type, multiply)                                                                                \
+  static void dot_##tag(void *result, const void *a, const void *b, int64_t count) {                                   \
+    enum { WIDE = 8 };                                                                                                 \
+    const type *x = a, *y = b;                                                                                         \
+    __m256i even = {0}, odd = {0};                                                                                     \
+    uint64_t lane[WIDE / 2], sum = 0;                                                                                  \
+    int64_t i = 0;                                                                                                     \
+    for (; i + WIDE <= count; i += WIDE) {                                                                             \
+      const __m256i u = _mm256_loadu_si256((const void *)(x + i)), v = _mm256_loadu_si256((const void *)(y + i));      \
+      even = _mm256_add_epi64(even, multiply(u, v));                                                                   \
+      odd = _mm256_add_epi64(odd, multiply(_mm256_srli_epi64(u, 32), _mm256_srli_epi64(v, 32)));                       \
+    }                                                                                                                  \
+    _mm256_storeu_si256((void *)lane, _mm256_add_epi64(even, odd));                                                    \
+    for (int k = 0; k < WIDE / 2; k++) sum += lane[k];                                                                 \
+    for (; i < count; i++) sum += (uint64_t)x[i] * (uint64_t)y[i];                                                     \
+    *(uint64_t *)result = sum;                                                                                         \
+  }
+NARROW_DOT(i32, int32_t, _mm256_mul_epi32)
+NARROW_DOT(u32, uint32_t, _mm256_mul_epu32)
+#else
+INTEGER_DOT(i32, int32_t)
+INTEGER_DOT(u32, uint32_t)
+#endif
 
 #define FLOAT_DOT(tag, type)                                                                                           \
   static void dot_##tag(void *result, const void *a, const void *b, int64_t count) {                                   \
     const type *x = a, *y = b;                                                                                         \
-    double sum[STEP] = {0}, rest = 0;                                                                                  \
+    double sum[SHMX_STEP] = {0}, rest = 0;                                                                             \
     int64_t i = 0;                                                                                                     \
-    for (; i + STEP <= count; i += STEP) {                                                                             \
-      for (int k = 0; k < STEP; k++) sum[k] += (double)x[i + k] * (double)y[i + k];                                    \
+    for (; i + SHMX_STEP <= count; i += SHMX_STEP) {                                                                   \
+      for (int k = 0; k < SHMX_STEP; k++) sum[k] += (double)x[i + k] * (double)y[i + k];                               \
     }                                                                                                                  \
     for (; i < count; i++) rest += (double)x[i] * (double)y[i];                                                        \
-    for (int k = 0; k < LANES; k++) {                                                                                  \
-      sum[k] = (sum[k] + sum[k + LANES]) + (sum[k + 2 * LANES] + sum[k + 3 * LANES]);                                  \
-    }                                                                                                                  \
-    *(double *)result = (((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]))) + rest;    \
+    *(double *)result = shmx_lanes_join(sum) + rest;                                                                   \
   }
-FLOAT_DOT(f32, float)
 FLOAT_DOT(f64, double)
+
+#if defined(__FMA__)
+static void dot_f32(void *result, const void *a, const void *b, int64_t count) {
+  const float *x = a, *y = b;
+  __m256d sum[SHMX_WIDES] = {{0}};
+  double rest = 0;
+  int64_t i = 0;
+  for (; i + SHMX_STEP <= count; i += SHMX_STEP) {
+    for (int k = 0; k < SHMX_WIDES; k++) {
+      sum[k] = _mm256_fmadd_pd(shmx_wide_load(x + i + SHMX_WIDE * k), shmx_wide_load(y + i + SHMX_WIDE * k), sum[k]);
+    }
+  }
+  for (; i < count; i++) rest += (double)x[i] * (double)y[i];
+  *(double *)result = shmx_wide_join(sum) + rest;
+}
+#else
+FLOAT_DOT(f32, float)
+#endif
 
 /* A tile goes through registers in parts of two vectors. */
 #define TILE(tag, type)                                                                                                \

@@ -53,6 +53,35 @@ static void vectors_of_every_dtype_and_length(void) {
   }
 }
 
+/* The sums wrap, as those of uint64_t do. */
+static void products_of_32_bits_have_64(void) {
+  struct shmx_view a = vector(SHMX_I32, 19), b = vector(SHMX_I32, 19);
+  uint64_t of_signed = 0, of_unsigned = 0, result = 0;
+  for (int i = 0; i < 19; i++) {
+    int32_t x = INT32_MIN + i, y = i % 3 == 0 ? INT32_MIN : INT32_MAX - i;
+    ((int32_t *)a.data)[i] = x, ((int32_t *)b.data)[i] = y;
+    of_signed += (uint64_t)((int64_t)x * y), of_unsigned += (uint64_t)(uint32_t)x * (uint32_t)y;
+  }
+  shmx_dot_run(&result, SHMX_I64, &a, &b);
+  CHECK(result == of_signed);
+  a.dtype = b.dtype = SHMX_U32;
+  shmx_dot_run(&result, SHMX_U64, &a, &b);
+  CHECK(result == of_unsigned);
+}
+
+/* The products of f32 do not depend on the level. */
+static void test_levels_agree(void) {
+  struct shmx_view a = vector(SHMX_F32, 2345), b = vector(SHMX_F32, 2345);
+  double first = 0, result = 0;
+  for (int64_t i = 0; i < 2345; i++) ((float *)a.data)[i] = sinf((float)i), ((float *)b.data)[i] = cosf((float)i);
+  for (int level = 0; level < SHMX_LEVEL_COUNT; level++) {
+    if (!shmx_level_use((enum shmx_level)level)) continue;
+    shmx_dot_run(&result, SHMX_F64, &a, &b);
+    if (level == 0) first = result;
+    CHECK(result == first);
+  }
+}
+
 /* Known answers of the generator, published with it. */
 static void philox_is_philox(void) {
   uint64_t out[2];
@@ -76,6 +105,7 @@ static void normal_elements_are_the_same_everywhere(void) {
 
 static void test_matrices_of_every_dtype_and_size(void) { at_each_level(matrices_of_every_dtype_and_size); }
 static void test_vectors_of_every_dtype_and_length(void) { at_each_level(vectors_of_every_dtype_and_length); }
+static void test_products_of_32_bits_have_64(void) { at_each_level(products_of_32_bits_have_64); }
 static void test_philox_is_philox(void) { at_each_level(philox_is_philox); }
 static void test_normal_elements_are_the_same_everywhere(void) {
   at_each_level(normal_elements_are_the_same_everywhere);
@@ -85,6 +115,8 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"matrices_of_every_dtype_and_size", test_matrices_of_every_dtype_and_size},
       {"vectors_of_every_dtype_and_length", test_vectors_of_every_dtype_and_length},
+      {"products_of_32_bits_have_64", test_products_of_32_bits_have_64},
+      {"levels_agree", test_levels_agree},
       {"philox_is_philox", test_philox_is_philox},
       {"normal_elements_are_the_same_everywhere", test_normal_elements_are_the_same_everywhere},
       {NULL, NULL},
