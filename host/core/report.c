@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LAST_TIME (INT64_MAX / 16) /* eighteen years after the machine was started */
+
 struct shmx_report *shmx_report_create(int64_t origin, pid_t main) {
   struct shmx_report *r = calloc(1, sizeof *r);
   if (!r) return NULL;
@@ -39,17 +41,21 @@ static enum report_result result_of(const char *text) {
 
 /* --- the timeline --- */
 
+static int64_t end_of(const struct report_span *span) { return span->time + (int64_t)span->duration; }
+
 /* Draws the span as a part of the one before it in its row, when both are short and close, up to a few times the
- * resolution together. */
+ * resolution together, and alike. */
 static bool join(struct shmx_report *r, struct report_span *last, const struct report_span *span) {
-  int64_t gap = span->time - (last->time + (int64_t)last->duration);
+  int64_t end = end_of(last) > end_of(span) ? end_of(last) : end_of(span), gap = span->time - end_of(last);
   bool is_short = span->busy / span->count < r->resolution && last->busy / last->count < r->resolution;
   bool fits = last->duration + span->duration <= 4 * r->resolution && gap <= (int64_t)r->resolution;
-  if (!is_short || !fits || last->result != span->result) return false;
+  if (!is_short || !fits || (last->result != span->result && !r->blurred)) return false;
   if (last->name != span->name) last->name = REPORT_NAMES;
-  last->duration = (uint64_t)(span->time + (int64_t)span->duration - last->time);
-  last->busy += span->busy;
+  last->duration = (uint64_t)(end - last->time);
+  last->busy = last->busy + span->busy < last->duration ? last->busy + span->busy : last->duration;
   last->count += span->count;
+  last->not_done += span->not_done;
+  if (span->result > last->result) last->result = span->result;
   return true;
 }
 
@@ -60,11 +66,12 @@ static void add_span(struct shmx_report *r, const struct report_span *span) {
   *last = r->nspans;
 }
 
-/* Makes room, by a coarser view of all. */
-static void thin_spans(struct shmx_report *r) {
+/* Makes room, by a coarser view of all. In the end each row is one span, however the results follow each other. */
+static void thin_spans(struct shmx_report *r, int64_t now) {
   while (r->nspans > REPORT_SPANS / 2) {
     uint32_t count = r->nspans;
     r->resolution = r->resolution ? 2 * r->resolution : 1000;
+    r->blurred = r->resolution > (uint64_t)(now - r->origin) / REPORT_COLUMNS;
     memset(r->last_span, 0, sizeof r->last_span);
     r->nspans = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -72,6 +79,17 @@ static void thin_spans(struct shmx_report *r) {
       add_span(r, &span);
     }
   }
+}
+
+/* Times come from processes that may have scribbled over them. Those that are drawn can be added up. */
+static bool is_drawable(const struct shmx_report *r, const struct report_span *span) {
+  return span->time >= r->origin && span->time <= LAST_TIME && span->duration <= (uint64_t)LAST_TIME;
+}
+
+static void draw(struct shmx_report *r, const struct report_span *span) {
+  if (!is_drawable(r, span)) return;
+  if (r->nspans == REPORT_SPANS) thin_spans(r, span->time);
+  add_span(r, span);
 }
 
 /* --- tables --- */
@@ -103,11 +121,18 @@ static void count_attempt(struct shmx_report *r, const struct shmx_report_attemp
 void shmx_report_attempt(struct shmx_report *r, const struct shmx_report_attempt *a) {
   uint32_t name = intern(r, a->name);
   enum report_result result = result_of(a->result);
-  struct report_span span = {a->time, a->duration, a->duration, a->worker, name, 1, a->task, (uint8_t)result};
+  struct report_span span = {.time = a->time,
+                             .duration = a->duration,
+                             .busy = a->duration,
+                             .worker = a->worker,
+                             .name = name,
+                             .count = 1,
+                             .not_done = result != REPORT_DONE,
+                             .task = a->task,
+                             .result = (uint8_t)result};
   struct report_task task = {a->time, a->duration, a->waited, a->worker, name, a->task, a->attempt, {0}};
   strncpy(task.result, a->result, sizeof task.result - 1);
-  if (r->nspans == REPORT_SPANS) thin_spans(r);
-  add_span(r, &span);
+  draw(r, &span);
   count_attempt(r, a, name, result);
   note_slow(r, &task);
   if (result != REPORT_DONE) note_ill(r, &task);

@@ -16,6 +16,7 @@ enum {
   REPORT_ROWS = 4096,
   REPORT_SLOWEST = 20,
   REPORT_FAILURES = 200,
+  REPORT_COLUMNS = 4096, /* what is shorter than a part in so many of the run is not told apart by its result */
   REPORT_TEXT = 512
 };
 
@@ -25,8 +26,8 @@ enum report_result { REPORT_DONE = 0, REPORT_FAILED, REPORT_OTHER, REPORT_RESULT
 struct report_span {
   int64_t time;
   uint64_t duration, busy; /* from the begin of the first to the end of the last; what they took together */
-  uint32_t worker, name, count, task;
-  uint8_t result; /* enum report_result */
+  uint32_t worker, name, count, not_done, task;
+  uint8_t result; /* enum report_result; the worst one */
 };
 
 struct report_task {
@@ -58,6 +59,7 @@ struct shmx_report {
   uint64_t results[REPORT_RESULTS];
   struct shmx_histogram run, wait, handover;
   uint64_t resolution; /* shorter spans are joined, nanoseconds; 0: none are */
+  bool blurred;        /* whatever their results */
   uint32_t nspans, last_span[REPORT_ROWS];
   struct report_span spans[REPORT_SPANS];
   uint64_t handovers, handover_bytes, every; /* of so many one is kept */

@@ -48,9 +48,9 @@ static void put_spans(FILE *out, const struct shmx_report *r) {
   fputs(",\n\"spans\":[", out);
   for (uint32_t i = 0; i < r->nspans; i++) {
     const struct report_span *s = &r->spans[i];
-    fprintf(out, "%s[%u,%.1f,%.1f,%d,%u,%u,%u,%.1f]", i ? "," : "", s->worker, micros(r, s->time),
+    fprintf(out, "%s[%u,%.1f,%.1f,%d,%u,%u,%u,%.1f,%u]", i ? "," : "", s->worker, micros(r, s->time),
             (double)s->duration * 1e-3, s->name == REPORT_NAMES ? -1 : (int)s->name, s->task, s->result, s->count,
-            (double)s->busy * 1e-3);
+            (double)s->busy * 1e-3, s->not_done);
   }
   fputc(']', out);
 }

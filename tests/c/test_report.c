@@ -43,6 +43,35 @@ static void long_and_failed_ones_stay_themselves(void) {
   shmx_report_destroy(report);
 }
 
+/* Neighbours with other results are drawn together only where they could not be told from each other. */
+static void results_that_alternate_are_drawn_as_few_too(void) {
+  report = shmx_report_create(0, 1);
+  for (uint32_t i = 0; i < 300000; i++) attempt(1, (int64_t)i * 1000, 900, i, "work", i % 2 ? "failed" : "done");
+  uint64_t count = 0, not_done = 0;
+  CHECK(report->nspans <= REPORT_SPANS);
+  for (uint32_t i = 0; i < report->nspans; i++) {
+    const struct report_span *s = &report->spans[i];
+    CHECK(s->not_done <= s->count && (s->result == REPORT_FAILED) == (s->not_done > 0));
+    CHECK(s->duration <= 300000000 / 256);
+    count += s->count;
+    not_done += s->not_done;
+  }
+  CHECK(count == 300000 && not_done == 150000);
+  shmx_report_destroy(report);
+}
+
+/* What a process has scribbled over its records costs their place in the picture, and nothing else. */
+static void times_that_make_no_sense_take_no_room(void) {
+  report = shmx_report_create(0, 1);
+  for (uint32_t i = 0; i < 300000; i++) attempt(1, INT64_MIN + i, UINT64_MAX - i, i, "work", "done");
+  for (uint32_t i = 0; i < 300000; i++) attempt(1, INT64_MAX - i, UINT64_MAX / 2 + i, i, "work", "failed");
+  attempt(1, 1000, 900, 600000, "work", "done");
+  CHECK(report->nspans == 1 && report->spans[0].task == 600000);
+  for (uint32_t i = 0; i < 300000; i++) attempt(1, INT64_MAX / 16 - i, INT64_MAX / 16, i, "work", "done");
+  CHECK(report->nspans <= REPORT_SPANS);
+  shmx_report_destroy(report);
+}
+
 static void keeps_the_slowest_in_order(void) {
   report = shmx_report_create(0, 1);
   for (uint32_t i = 0; i < 1000; i++) attempt(1, (int64_t)i * 100000, 1 + i * 7919 % 1000, i, "work", "done");
@@ -89,6 +118,8 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"many_attempts_are_drawn_as_few", many_attempts_are_drawn_as_few},
       {"long_and_failed_ones_stay_themselves", long_and_failed_ones_stay_themselves},
+      {"results_that_alternate_are_drawn_as_few_too", results_that_alternate_are_drawn_as_few_too},
+      {"times_that_make_no_sense_take_no_room", times_that_make_no_sense_take_no_room},
       {"keeps_the_slowest_in_order", keeps_the_slowest_in_order},
       {"samples_names_and_handovers_are_bounded", samples_names_and_handovers_are_bounded},
       {"texts_stay_texts", texts_stay_texts},
