@@ -1,25 +1,27 @@
 -- SPDX-License-Identifier: MIT
 --
--- arrays.lua DTYPE N: what operations on arrays of N elements cost, in nanoseconds for an element.
+-- arrays.lua DTYPE N: what operations on arrays of N elements cost, in nanoseconds for an element. They take turns, a
+-- sample at a time, so that whatever else the machine does for a moment disturbs one sample of each, not all of one.
 
 local shmx = require "shmx"
 
-local LEAST, SAMPLES = 0.01, 3 -- seconds that a sample takes, and how many there are
+local LEAST = 0.01 -- seconds that a sample takes, or one call if that takes longer
+local MANY, FEW = 7, 3 -- samples, and samples of such calls
 
-local function time(f, rounds)
+local function time(f, calls)
   local begin = shmx.clock()
-  for _ = 1, rounds do f() end
+  for _ = 1, calls do f() end
   return shmx.clock() - begin
 end
 
--- Seconds that a call of f takes, the median of some samples.
-local function measure(f)
-  f()
-  local rounds, samples = 1, {}
-  while time(f, rounds) < LEAST do rounds = rounds * 4 end
-  for i = 1, SAMPLES do samples[i] = time(f, rounds) / rounds end
-  table.sort(samples)
-  return samples[(SAMPLES + 1) // 2]
+-- How many calls of f a sample has.
+local function calibrate(f)
+  local calls, seconds = 1, time(f, 1)
+  while seconds < LEAST do
+    calls = calls * 4
+    seconds = time(f, calls)
+  end
+  return math.ceil(calls * LEAST / seconds)
 end
 
 local other = { f64 = "f32", f32 = "f64", i64 = "f64", i32 = "i64" }
@@ -68,7 +70,18 @@ local function operations(dtype, n)
 end
 
 local dtype, n = arg[1], math.tointeger(tonumber(arg[2]))
+local timings = {}
 for name, f in pairs(operations(dtype, n)) do
   collectgarbage()
-  if pcall(f) then print(("%s\t%.5g"):format(name:gsub(" ", "_"), measure(f) / n * 1e9)) end
+  if pcall(f) then timings[#timings + 1] = { name = name:gsub(" ", "_"), f = f, calls = calibrate(f), samples = {} } end
+end
+for turn = 1, MANY do
+  for _, t in ipairs(timings) do
+    collectgarbage()
+    if turn <= FEW or t.calls > 1 then t.samples[turn] = time(t.f, t.calls) / t.calls end
+  end
+end
+for _, t in ipairs(timings) do
+  table.sort(t.samples)
+  print(("%s\t%.5g"):format(t.name, t.samples[(#t.samples + 1) // 2] / n * 1e9))
 end

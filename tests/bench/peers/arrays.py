@@ -1,29 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""arrays.py DTYPE N: NumPy, what operations on arrays of N elements cost, in nanoseconds for an element."""
+"""arrays.py DTYPE N: NumPy, what operations on arrays of N elements cost, in nanoseconds for an element.
 
+They take turns, a sample at a time, so that whatever else the machine does for a moment disturbs one sample of each.
+"""
+
+import math
+import statistics
 import sys
 import time
 
 import numpy as np
 
-LEAST, SAMPLES = 0.01, 3  # seconds that a sample takes, and how many there are
+LEAST = 0.01  # seconds that a sample takes, or one call if that takes longer
+MANY, FEW = 7, 3  # samples, and samples of such calls
 DTYPES = {"f64": np.float64, "f32": np.float32, "i64": np.int64, "i32": np.int32}
 OTHER = {"f64": "f32", "f32": "f64", "i64": "f64", "i32": "i64"}
 
 
-def clock(f, rounds):
+def clock(f, calls):
     begin = time.perf_counter()
-    for _ in range(rounds):
+    for _ in range(calls):
         f()
     return time.perf_counter() - begin
 
 
-def measure(f):
-    f()
-    rounds = 1
-    while clock(f, rounds) < LEAST:
-        rounds *= 4
-    return sorted(clock(f, rounds) / rounds for _ in range(SAMPLES))[SAMPLES // 2]
+def calibrate(f):
+    """How many calls of f a sample has."""
+    calls = 1
+    while (seconds := clock(f, calls)) < LEAST:
+        calls *= 4
+    return math.ceil(calls * LEAST / seconds)
 
 
 def scramble(dtype, n):
@@ -70,5 +76,13 @@ def operations(dtype, n):
         yield "exp", lambda: np.exp(shuffled, out=out)
 
 
+timings = []
 for name, f in operations(sys.argv[1], int(sys.argv[2])):
-    print(f"{name}\t{measure(f) / int(sys.argv[2]) * 1e9:.5g}")
+    f()
+    timings.append((name, f, calibrate(f), []))
+for turn in range(MANY):
+    for _, f, calls, samples in timings:
+        if turn < FEW or calls > 1:
+            samples.append(clock(f, calls) / calls)
+for name, _, _, samples in timings:
+    print(f"{name}\t{statistics.median(samples) / int(sys.argv[2]) * 1e9:.5g}")
