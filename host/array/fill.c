@@ -6,15 +6,35 @@
 #include "array/fill.h"
 #include "array/kernel.h"
 #include "array/loop.h"
+#include "array/stream.h"
 
 enum { BLOCK = 1024 };
 
+/* A row that is written past the cache. */
+struct constant {
+  shmx_fill_row *fill;
+  int64_t size; /* of an element */
+  const void *element;
+};
+
+static void fill_piece(void *context, int64_t first, int64_t count, void *to) {
+  const struct constant *c = context;
+  (void)first;
+  c->fill(to, c->size, count, c->element);
+}
+
 void shmx_kernel_fill(const struct shmx_view *view, const void *element) {
-  shmx_fill_row *row = shmx_fills()->row[shmx_dtype_size(view->dtype)];
+  const int64_t size = shmx_dtype_size(view->dtype);
+  struct constant constant = {shmx_fills()->row[size], size, element};
   struct shmx_loop loop;
   if (!shmx_loop_start(&loop, view, NULL)) return;
-  do row(loop.data[0], loop.stride[0], loop.count, element);
-  while (shmx_loop_next(&loop));
+  do {
+    if (loop.stride[0] == size && shmx_stream_suits(loop.data[0], loop.count, size, 0)) {
+      shmx_stream_run(loop.data[0], loop.count, size, fill_piece, &constant);
+    } else {
+      constant.fill(loop.data[0], loop.stride[0], loop.count, element);
+    }
+  } while (shmx_loop_next(&loop));
 }
 
 void shmx_kernel_range_integer(enum shmx_dtype dtype, void *data, int64_t from, int64_t count, int64_t first,

@@ -168,6 +168,18 @@ static void test_fill(void) {
   for (int i = 0; i < 10; i++) CHECK(p[i] == 2.5);
 }
 
+/* What is written past the cache begins and ends where it should. */
+static void test_fill_of_many(void) {
+  enum { COUNT = 7 << 20 };
+  struct shmx_view v = vector(SHMX_I64, COUNT), part = v;
+  const int64_t *p = v.data, x = -3;
+  int64_t wrong = 0;
+  shmx_view_slice(&part, 0, 1, COUNT - 5, 1);
+  shmx_kernel_fill(&part, &x);
+  for (int64_t i = 1; i < COUNT - 4; i++) wrong += p[i] != x;
+  CHECK(wrong == 0 && p[0] == 0 && p[COUNT - 4] == 0);
+}
+
 static void test_range(void) {
   int8_t small[4];
   shmx_kernel_range_integer(SHMX_I8, small, 0, 4, 126, 1);
@@ -243,6 +255,7 @@ int main(int argc, char **argv) {
       {"loop_merges_and_visits_each_element_once", test_loop_merges_and_visits_each_element_once},
       {"loop_makes_long_rows_of_short_ones", test_loop_makes_long_rows_of_short_ones},
       {"fill", test_fill},
+      {"fill_of_many", test_fill_of_many},
       {"range", test_range},
       {"copy_converts_between_all_dtypes", test_copy_converts_between_all_dtypes},
       {"copy_of_floats_out_of_range_is_clamped", test_copy_of_floats_out_of_range_is_clamped},
