@@ -326,7 +326,9 @@ static bool finish_slot(struct shmx_pool *pool, uint32_t number) {
   pool->in_flight--;
   atomic_store_explicit(&pool->map.shm->collected, ++pool->collected, memory_order_relaxed);
   bool lingering = lingers(pool, number);
-  if (pool->nlingering == pool->map.layout.lanes) look_for_left(pool); /* each lane has one at most */
+  if (pool->nlingering == pool->map.layout.lanes) look_for_left(pool);
+  /* Each lane has one at most. Where there are more, somebody has scribbled over the states. */
+  lingering = lingering && pool->nlingering < pool->map.layout.lanes;
   if (lingering) pool->lingering[pool->nlingering++] = number;
   else free_slot(pool, number);
   return lingering;
