@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
-#include <limits.h>
 #include <lua.h>
 #include <lualib.h>
 #include <stdbool.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "bind/module.h"
+#include "core/layout.h"
 #include "repl.h"
 #include "run.h"
 
@@ -50,7 +50,7 @@ static const char help_details[] =
     "Without a script, -e, -i or -v, shmx-lua reads statements from the terminal, or runs standard input if that is\n"
     "not a terminal. The script finds its arguments in the table 'arg' and in '...'.\n"
     "\n"
-    "N is 1 or more, or 0: then tasks run in the script's own process, for debugging. Without it a pool has as many\n"
+    "N is 1 to 1024, or 0: then tasks run in the script's own process, for debugging. Without it a pool has as many\n"
     "workers as there are processors. SIZE is a number of bytes, or of KiB, MiB or GiB with the suffix K, M or G, or\n"
     "a share of what is free, such as 50%. The value of an option with two dashes can also follow an equals sign:\n"
     "--workers=4.\n"
@@ -199,13 +199,13 @@ static enum scan scan_option(char **argv, int *index, struct argument *argument)
 }
 
 static bool read_workers(const char *text, int *workers) {
-  long long count = 0;
+  int count = 0;
   const char *digit = text;
-  while (*digit >= '0' && *digit <= '9' && count <= INT_MAX) count = 10 * count + (*digit++ - '0');
-  bool formed = *digit == '\0' && digit > text && count <= INT_MAX;
-  if (formed) *workers = (int)count;
-  else shmx_run_complain("the number of workers must be an integer, 0 or more, not '%s'", text);
-  return formed;
+  while (*digit >= '0' && *digit <= '9' && count <= SHMX_WORKERS_MAX) count = 10 * count + (*digit++ - '0');
+  bool valid = *digit == '\0' && digit > text && count <= SHMX_WORKERS_MAX;
+  if (valid) *workers = count;
+  else shmx_run_complain("the number of workers must be an integer from 0 to %d, not '%s'", SHMX_WORKERS_MAX, text);
+  return valid;
 }
 
 /* Looks at the form only: the library knows what is free. */

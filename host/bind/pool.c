@@ -341,7 +341,7 @@ void shmx_pool_open_type(lua_State *L) {
   lua_setfield(L, -2, "fail_task");
   lua_pushcfunction(L, pool_index);
   lua_setfield(L, -2, "pool_index");
-  lua_pushinteger(L, SHMX_LANES_MAX / 2);
+  lua_pushinteger(L, SHMX_WORKERS_MAX);
   lua_setfield(L, -2, "workers_max");
   lua_pushcfunction(L, open_pool);
   lua_setfield(L, -2, "open");

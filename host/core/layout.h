@@ -103,7 +103,7 @@ enum shmx_result {
   SHMX_RESULT_PRINTED = 256 /* with one of the others: the first value is what the task has printed */
 };
 
-enum { SHMX_LANE_NONE = 0xFFFF, SHMX_LANES_MAX = 2048 };
+enum { SHMX_LANE_NONE = 0xFFFF, SHMX_LANES_MAX = 2048, SHMX_WORKERS_MAX = SHMX_LANES_MAX / 2 };
 
 struct shmx_slot_shm {
   _Atomic uint64_t state;

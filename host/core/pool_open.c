@@ -35,7 +35,7 @@ static int create_mapping(struct shmx_pool *pool, const struct shmx_pool_options
   struct shmx_pool_layout layout;
   uint64_t lanes = options->workers + (uint64_t)options->workers + SPARE_LANES;
   if (lanes > SHMX_LANES_MAX) lanes = SHMX_LANES_MAX;
-  if (options->workers == 0 || options->workers > SHMX_LANES_MAX / 2) return -EINVAL;
+  if (options->workers == 0 || options->workers > SHMX_WORKERS_MAX) return -EINVAL;
   uint32_t config_size;
   int r = write_config(pool, options, &config_size);
   if (r < 0) return r;

@@ -97,8 +97,7 @@ local states = setmetatable({}, { __mode = "k" })
 
 local function read_workers(given, settings)
   if given ~= nil then return options.count(given, "option 'workers' to 'pool'", 0, core.workers_max) end
-  if settings.workers then return options.count(settings.workers, "-w of the command", 0, core.workers_max) end
-  return math.min(core.cpus(), core.workers_max)
+  return settings.workers or math.min(core.cpus(), core.workers_max)
 end
 
 -- The limits of tasks among the options of a function, put into `read`.

@@ -415,15 +415,16 @@ describe("with options of its own, shmx-lua", function()
   end
 
   it("takes the number of workers in each form", function()
-    for _, options in ipairs { "-w 0", "-w 3", "-w3", "--workers 3", "--workers=3", "-w 1 -w 2" } do
+    for _, options in ipairs { "-w 0", "-w 1024", "-w 3", "-w3", "--workers 3", "--workers=3", "-w 1 -w 2" } do
       local result = run_ours("%% " .. options .. " -e 'print(1)'")
       assert.are.same({ out = "1\n", err = "", status = 0 }, result)
     end
   end)
 
   it("refuses what is no number of workers", function()
-    for _, value in ipairs { "x", "-1", "", "1.5", "1e3", "0x10", " 1", "3x", "-e", "99999999999999999999" } do
-      local message = ("the number of workers must be an integer, 0 or more, not '%s'"):format(value)
+    for _, value in ipairs { "x", "-1", "", "1.5", "1e3", "0x10", " 1", "3x", "-e", "1025", "1e9",
+      "99999999999999999999" } do
+      local message = ("the number of workers must be an integer from 0 to 1024, not '%s'"):format(value)
       refuses("-w " .. quote(value), message)
       refuses("--workers=" .. quote(value), message)
     end

@@ -98,11 +98,6 @@ describe("an error at the user's line", function()
       if case[3]:sub(1, 1) == "^" then assert.matches(case[3], text) else assert.are.equal(case[3], text) end
     end)
   end
-
-  it("says what is wrong with -w", function()
-    assert.are.equal("script.lua:1: bad -w of the command (a whole number from 0 to 1024 expected, got 5000)",
-      message_of('require "shmx".pool()', { options = "-w 5000" }))
-  end)
 end)
 
 describe("an uncaught failure", function()
