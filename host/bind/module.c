@@ -153,6 +153,10 @@ int shmx_error(lua_State *L, const char *format, ...) {
   return lua_error(L);
 }
 
+const char *shmx_type_name(lua_State *L, int index) {
+  return luaL_getmetafield(L, index, "__name") == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, index);
+}
+
 /* core.where() -> "script.lua:12: " */
 static int where(lua_State *L) {
   shmx_push_where(L);

@@ -108,4 +108,16 @@ local function several(tasks, failures, where, total, results)
   return setmetatable({ tasks = tasks, failures = failures, where = where, total = total, results = results }, Failures)
 end
 
-return { new = new, several = several, add_advice = add_advice }
+---Waits for all of the tasks, and returns the failures.
+---@param tasks shmx.Task[]
+---@return shmx.Failure[]
+local function await(tasks)
+  local failures = {}
+  for _, task in ipairs(tasks) do
+    task:wait()
+    failures[#failures + 1] = task.error
+  end
+  return failures
+end
+
+return { new = new, several = several, await = await, add_advice = add_advice }

@@ -24,15 +24,6 @@ local function submit_slice(send, array, f, first, last, ...)
   return send(f, slice, first, ...)
 end
 
-local function wait_for_all(tasks)
-  local failures = {}
-  for _, task in ipairs(tasks) do
-    task:wait()
-    failures[#failures + 1] = task.error
-  end
-  if #failures > 0 then error(failure.several(tasks, failures, core.where(), #tasks), 0) end
-end
-
 ---Calls f(slice, first, ...) in the workers for slices of the array, the first row of which is its row `first`.
 ---@param state {workers: integer, seed: integer?} of the pool
 ---@param send fun(f: function, ...): shmx.Task
@@ -53,7 +44,8 @@ local function fill(state, send, array, f, ...)
     local first, last = (i - 1) * rows // slices + 1, i * rows // slices
     tasks[i] = submit_slice(send, array, f, first, last, ...)
   end
-  wait_for_all(tasks)
+  local failures = failure.await(tasks)
+  if #failures > 0 then error(failure.several(tasks, failures, core.where(), #tasks), 0) end
   return array
 end
 

@@ -178,15 +178,16 @@ function shmx.load_tasks(dir) return require "shmx.folder"(dir) end -- few scrip
 local budget = core.settings().memory
 if budget and not core.in_worker() then core.budget(options.bytes(budget, "--memory")) end
 
----`memory` is the budget in force, wherever it was set; the other fields are plain.
+---`memory` is the budget in force, wherever it was set; the other fields are plain. Nothing else can be set: a misspelt
+---limit would be none.
 local meta = {}
 
 function meta.__index(_, key)
   if key == "memory" then return core.budget() end
 end
 
-function meta.__newindex(self, key, value)
-  if key ~= "memory" then return rawset(self, key, value) end
+function meta.__newindex(_, key, value)
+  if key ~= "memory" then options.fail("shmx has no field %q; what can be set is memory", tostring(key)) end
   if core.in_worker() then options.fail("shmx.memory is set by the script, not by a task") end
   core.budget(options.bytes(value, "shmx.memory"))
 end

@@ -12,8 +12,8 @@ local unescaped = { t = "\t", n = "\n", ["\\"] = "\\" }
 -- The names that the log lists as done. Its last line may be cut off.
 local function read_done(path, file, value)
   local done = {}
-  local text = file:read "a"
-  if not text then options.fail("the job log cannot be read: %s", path) end
+  local text, problem = file:read "a"
+  if not text then options.fail("the job log cannot be read: %s: %s", path, problem) end
   for line in text:gmatch "([^\n]*)\n" do
     local name = line:match "^[%d.]+\t[%d.]+\t%d+\t%d+\tdone\t(.*)$"
     if name then done[name:gsub("\\(.)", unescaped)] = value end

@@ -38,7 +38,7 @@ function options.bytes(value, name)
   if type(value) == "string" then
     local number, suffix = value:match "^(%d+)([KkMmGg%%]?)$"
     if suffix == "%" then
-      bytes = core.available() // 100 * math.min(tonumber(number), 100)
+      bytes = tonumber(number) <= 100 and core.available() // 100 * tonumber(number)
     elseif number then
       bytes = math.tointeger(tonumber(number) * suffixes[suffix:upper()])
     end
@@ -85,6 +85,22 @@ end
 function options.typed(value, name, kind)
   if value == nil or type(value) == kind then return value end
   options.fail("bad %s (%s expected, got %s)", name, kind, options.type(value))
+end
+
+---One of the given strings, or nil.
+---@param value any
+---@param name string  as errors call it
+---@param choices string[]
+---@return string?
+function options.choice(value, name, choices)
+  local quoted = {}
+  for i, choice in ipairs(choices) do
+    if value == choice then return choice end
+    quoted[i] = show(choice)
+  end
+  if value == nil then return nil end
+  local list = table.concat(quoted, ", ", 1, #quoted - 1) .. " or " .. quoted[#quoted]
+  options.fail("bad %s (%s expected, got %s)", name, list, show(value))
 end
 
 ---The table of options of a function; an empty one for nil. Refuses options that nobody knows.

@@ -119,6 +119,9 @@ local function read_worker_limits(given, read)
   end
 end
 
+local output_modes = { pass = 0, label = 1, capture = 2 } -- as in core/output.h
+local output_names = { "pass", "label", "capture" }
+
 local function read_options(given)
   given = options.read(given, "argument #1 to 'pool'", known_options)
   local settings = core.settings()
@@ -130,20 +133,13 @@ local function read_options(given)
     progress = options.typed(given.progress, "option 'progress' to 'pool'", "boolean"),
   }
   if read.progress == nil then read.progress = settings.progress end
+  read.output = options.choice(given.output, "option 'output' to 'pool'", output_names)
   if given.seed ~= nil then
     read.seed = options.count(given.seed, "option 'seed' to 'pool'", math.mininteger, math.maxinteger)
   end
   read_worker_limits(given, read)
   read_limits(given, "pool", read)
   return read
-end
-
--- Numbers as in core/output.h.
-local output_modes = { pass = 0, label = 1, capture = 2 }
-
-local function check_output(output)
-  if output == nil or output_modes[output] then return output end
-  options.fail("bad option 'output' to 'pool' (\"pass\", \"label\" or \"capture\" expected, got %s)", tostring(output))
 end
 
 -- How the supervisor shows progress: 0 not at all, 1 by bars on the terminal, 2 by plain lines.
@@ -161,6 +157,7 @@ local function wait_until_ready(pool)
       raw.stop(pool, 0)
       while not raw.stopped(pool) do raw.wait(pool) end
       raw.release(pool)
+      why = why:gsub("\nstack traceback:\n", "\nstack traceback of the worker:\n")
       options.fail("the pool cannot start: %s", failure.add_advice(why))
     end
     raw.wait(pool)
@@ -168,15 +165,15 @@ local function wait_until_ready(pool)
 end
 
 -- A pool with its workers, or without any.
-local function start(read, configuration, output)
+local function start(read, configuration)
   local given = { init = read.init } -- apart: it is read where the configuration is in force
   if read.workers == 0 then
     local pool, why = alone.open(configuration, given, Pool)
     return pool or options.fail("the pool cannot start: %s", failure.add_advice(why))
   end
   local mode = progress_mode(read.progress)
-  local pool = core.open(read.workers, read.memory, configuration, mode, output, read.grace, read.tasks or 0,
-    read.timeout, read.retries, given)
+  local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[read.output or "pass"],
+    read.grace, read.tasks or 0, read.timeout, read.retries, given)
   if read.init then wait_until_ready(pool) end
   return pool
 end
@@ -189,18 +186,17 @@ local function open(given)
   if core.in_worker() then
     options.fail("a task cannot open a pool; return what is to be done to the script, and submit it there")
   end
-  local settings, output = core.settings(), check_output(given and given.output)
+  local settings = core.settings()
   local configuration = {
     path = package.path, cpath = package.cpath, libraries = settings.libraries,
     environment = settings.environment ~= false, warnings = settings.warnings, heap = read.heap,
-    output = output,
-    seed = read.seed, task_before = core.last_task(),
+    output = read.output, seed = read.seed, task_before = core.last_task(),
   }
   local trace = settings.trace or (settings.environment ~= false and os.getenv "SHMX_TRACE")
   if trace == "" then trace = nil end
   joblog.open(settings)
   if trace or settings.report then core.trace(trace or nil, settings.report) end
-  local pool = start(read, configuration, output_modes[output or "pass"])
+  local pool = start(read, configuration)
   states[pool] = {
     workers = read.workers, grace = read.grace, retries = read.retries, seed = read.seed,
     limited = read.timeout ~= nil or (read.retries or 0) > 0,
@@ -291,16 +287,6 @@ local function check_tasks(tasks)
   return tasks
 end
 
--- Waits for all of them, and returns the failures.
-local function wait_for_all(tasks)
-  local failures = {}
-  for i = 1, #tasks do
-    tasks[i]:wait()
-    failures[#failures + 1] = tasks[i].error
-  end
-  return failures
-end
-
 ---Runs a task or a list of tasks, and returns them in a list when every one has ended. Raises one error that lists the
 ---failures, unless `on_error` is "return"; `err.tasks` has the tasks.
 ---@param tasks shmx.Task|shmx.Task[]
@@ -309,12 +295,10 @@ end
 function Pool:execute(tasks, given)
   local pool, with = target(self, "execute")
   local list = check_tasks(tasks)
-  local on_error = options.read(given, "argument #2 to 'execute'", known_of_execute).on_error
-  if on_error ~= nil and on_error ~= "return" and on_error ~= "raise" then
-    options.fail("bad option 'on_error' to 'execute' (\"return\" or \"raise\" expected, got %s)", tostring(on_error))
-  end
+  given = options.read(given, "argument #2 to 'execute'", known_of_execute)
+  local on_error = options.choice(given.on_error, "option 'on_error' to 'execute'", { "return", "raise" })
   chain.publish_all(pool, list, with.timeout, with.retries)
-  local failures = wait_for_all(list)
+  local failures = failure.await(list)
   if #failures > 0 and on_error ~= "return" then error(failure.several(list, failures, core.where(), #list), 0) end
   return list
 end

@@ -38,6 +38,11 @@ describe("an error at the user's line", function()
     { "a bad size of memory", 'require "shmx".pool { memory = "12X" }',
       "script.lua:1: bad option 'memory' to 'pool' (a positive number of bytes, or a string like \"512M\" or \"50%\" "
       .. "expected, got \"12X\")" },
+    { "a share above all there is", 'require "shmx".pool { memory = "150%" }',
+      "script.lua:1: bad option 'memory' to 'pool' (a positive number of bytes, or a string like \"512M\" or \"50%\" "
+      .. "expected, got \"150%\")" },
+    { "a bad way of output", 'require "shmx".pool { output = "file" }',
+      "script.lua:1: bad option 'output' to 'pool' (\"pass\", \"label\" or \"capture\" expected, got \"file\")" },
     { "a bad init", 'require "shmx".pool { init = "f" }',
       "script.lua:1: bad option 'init' to 'pool' (function expected, got string)" },
     { "a bad grace", 'require "shmx".pool { grace = -1 }',
@@ -47,6 +52,8 @@ describe("an error at the user's line", function()
     { "a bad budget", 'require "shmx".memory = -5',
       "script.lua:1: bad shmx.memory (a positive number of bytes, or a string like \"512M\" or \"50%\" expected, "
       .. "got -5)" },
+    { "a misspelt budget", 'require "shmx".memroy = "1G"',
+      "script.lua:1: shmx has no field \"memroy\"; what can be set is memory" },
     { "a dtype that does not exist", 'require "shmx".array("i65", 1)', "^script.lua:1: .*i65" },
     { "a negative size", 'require "shmx".array("i64", -1)', "^script.lua:1: .*%-1" },
     { "no function for a task", 'require "shmx".task(5)',
@@ -62,6 +69,10 @@ describe("an error at the user's line", function()
       "script.lua:1: the task has not been submitted to a pool" },
     { "no function to submit", head .. "pool:submit(4)",
       "script.lua:3: bad argument #1 to 'submit' (function expected, got number)" },
+    { "a task to submit", head .. "pool:submit(shmx.task(print))",
+      "script.lua:3: bad argument #1 to 'submit' (function expected, got shmx.task)" },
+    { "an array to wait for", 'local shmx = require "shmx"\nshmx.wait(shmx.array("i8", 1))',
+      "script.lua:2: bad argument #1 to 'wait' (a list of tasks expected, got shmx.array)" },
     { "a dot instead of a colon", head .. "pool.submit(print)",
       "script.lua:3: calling 'submit' without a pool: write pool:submit(...), with a colon" },
     { "a dot instead of a colon with execute", head .. "pool.execute({})",
@@ -73,7 +84,7 @@ describe("an error at the user's line", function()
     { "a function among the tasks", head .. "pool:execute { shmx.task(print), print }",
       "script.lua:3: bad argument #1 to 'execute' (element 2 is not a task but a function)" },
     { "a bad on_error", head .. "pool:execute({}, { on_error = 'ignore' })",
-      "script.lua:3: bad option 'on_error' to 'execute' (\"return\" or \"raise\" expected, got ignore)" },
+      "script.lua:3: bad option 'on_error' to 'execute' (\"return\" or \"raise\" expected, got \"ignore\")" },
     { "a task twice", head .. "local t = shmx.task(math.abs, 1)\npool:execute(t)\npool:execute(t)",
       "script.lua:5: task math.abs has been submitted before; a task runs once" },
     { "a list to map over that is none", head .. "pool:map(print, 5)",
@@ -173,7 +184,7 @@ pool:execute { shmx.task(work, 1), shmx.task(work, 2), shmx.task(work, 3) }]])
   end)
 
   it("of init points at the pool and shows init's line", function()
-    assert.matches("^script.lua:2: the pool cannot start: script.lua:3: no good",
+    assert.matches("^script.lua:2: the pool cannot start: script.lua:3: no good\nstack traceback of the worker:\n",
       message_of('local shmx = require "shmx"\nshmx.pool { workers = 2, init = function()\n  error "no good" end }'))
   end)
 

@@ -144,6 +144,6 @@ describe("a resumed run", function()
   end)
 
   it("refuses a log that cannot be read", function()
-    assert.matches("script.lua:7: the job log cannot be read: ", run("--resume .").err)
+    assert.matches("script.lua:7: the job log cannot be read: %.: Is a directory", run("--resume .").err)
   end)
 end)
