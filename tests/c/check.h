@@ -24,6 +24,8 @@ struct test {
   const char *name;
   void (*run)(void);
 };
+#define TEST(name)                                                                                                     \
+  { #name, name }
 
 /* Runs the tests of a null-terminated table, or those whose name is given as an argument. */
 static inline int run_tests(const struct test *tests, int argc, char **argv) {

@@ -291,19 +291,17 @@ static void refuses_a_closed_descriptor(void) {
 }
 
 int main(int argc, char **argv) {
-  static const struct test tests[] = {
-#define TEST(name) {#name, name}
-      TEST(draws_on_the_terminal_and_leaves_it_clean),
-      TEST(follows_the_windows_size),
-      TEST(never_waits_for_a_terminal_that_takes_nothing),
-      TEST(gives_up_soon_on_a_stopped_terminal_at_the_end),
-      TEST(a_terminal_that_hung_up_silences_the_progress),
-      TEST(a_dumb_terminal_gets_plain_lines),
-      TEST(shares_the_place_in_a_file_with_main),
-      TEST(never_waits_for_a_pipe_or_a_socket),
-      TEST(draws_only_while_main_is_in_the_foreground),
-      TEST(reads_the_environment),
-      TEST(refuses_a_closed_descriptor),
-      {0}};
+  static const struct test tests[] = {TEST(draws_on_the_terminal_and_leaves_it_clean),
+                                      TEST(follows_the_windows_size),
+                                      TEST(never_waits_for_a_terminal_that_takes_nothing),
+                                      TEST(gives_up_soon_on_a_stopped_terminal_at_the_end),
+                                      TEST(a_terminal_that_hung_up_silences_the_progress),
+                                      TEST(a_dumb_terminal_gets_plain_lines),
+                                      TEST(shares_the_place_in_a_file_with_main),
+                                      TEST(never_waits_for_a_pipe_or_a_socket),
+                                      TEST(draws_only_while_main_is_in_the_foreground),
+                                      TEST(reads_the_environment),
+                                      TEST(refuses_a_closed_descriptor),
+                                      {0}};
   return run_tests(tests, argc, argv);
 }
