@@ -123,21 +123,20 @@ static bool has_retries(struct shmx_pool_map *map) {
   return first_in(map, again_of(map), &position, &entry, &word);
 }
 
-bool shmx_board_has_older(struct shmx_pool_map *map, uint64_t task) {
-  for (uint32_t lane = 0; lane < shmx_pool_map_lanes(map); lane++) {
-    uint64_t number = run_by(map, lane);
-    if (number > 0 && number < task) return true;
-  }
+/* True when some worker has claimed such a task, seen from this one, or retries wait, which may be of any. */
+static bool has_begun(struct shmx_pool_map *map, bool (*is_such)(uint64_t number, uint64_t task), uint64_t task) {
+  for (uint32_t lane = 0; lane < shmx_pool_map_lanes(map); lane++)
+    if (is_such(run_by(map, lane), task)) return true;
   return has_retries(map);
 }
 
-bool shmx_board_may_run(struct shmx_pool_map *map, uint64_t task) {
-  for (uint32_t lane = 0; lane < shmx_pool_map_lanes(map); lane++) {
-    uint64_t number = run_by(map, lane);
-    if (number == task || number == SHMX_RUNS_ANY) return true;
-  }
-  return has_retries(map);
-}
+static bool is_older(uint64_t number, uint64_t task) { return number > 0 && number < task; }
+
+static bool may_be(uint64_t number, uint64_t task) { return number == task || number == SHMX_RUNS_ANY; }
+
+bool shmx_board_has_older(struct shmx_pool_map *map, uint64_t task) { return has_begun(map, is_older, task); }
+
+bool shmx_board_may_run(struct shmx_pool_map *map, uint64_t task) { return has_begun(map, may_be, task); }
 
 /* --- who sleeps, who searches --- */
 

@@ -87,9 +87,9 @@ int shmx_host_trace(const char *trace, const char *report, const char **what) {
   if (wanted_trace.shm || (running && shmx_host_is_alive(running))) return 0;
   const char *const paths[SHMX_WANTS] = {number_path(trace, numbered[0]), number_path(report, numbered[1])};
   int r = shmx_trace_create(paths, &wanted_trace.shm, &wanted_trace.memory, &wanted_trace.file, what);
-  if (*what != paths[0] && r < 0) *what = *what == paths[1] ? report : *what;
-  else if (r < 0) *what = trace;
-  wanted_trace.count += r == 0;
+  if (r == 0) wanted_trace.count++;
+  else if (*what == paths[SHMX_WANT_TRACE]) *what = trace; /* the numbered path goes with this call */
+  else if (*what == paths[SHMX_WANT_REPORT]) *what = report;
   return r;
 }
 

@@ -49,15 +49,16 @@ static void ask_to_trim(struct sup *s) {
     shmx_bell_ring(&peer->shm->bell, peer->pool ? -1 : s->main_bell);
 }
 
-/* A peer that waits, or that was told to take memory and has not yet. */
-static bool is_served(const struct sup_peer *peer) {
+/* It waits, or was told to take memory and has not yet. */
+static bool wants_memory(const struct sup_peer *peer) {
   return peer->pool && !peer->dead && atomic_load(&peer->shm->wants_bytes) > 0;
 }
 
 static struct sup_peer *oldest_waiter(struct sup *s) {
   struct sup_peer *oldest = NULL;
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next)
-    if (is_served(peer) && (!oldest || atomic_load(&peer->shm->runs) < atomic_load(&oldest->shm->runs))) oldest = peer;
+    if (wants_memory(peer) && (!oldest || atomic_load(&peer->shm->runs) < atomic_load(&oldest->shm->runs)))
+      oldest = peer;
   return oldest;
 }
 
@@ -96,8 +97,12 @@ void sup_serve_memory(struct sup *s) {
   struct sup_peer *oldest = oldest_waiter(s);
   s->memory_wanted = oldest != NULL;
   atomic_store(&s->domain->oldest_waiter, oldest ? atomic_load(&oldest->shm->runs) : 0);
-  if (!oldest) s->short_at = UINT64_MAX, s->asked_at = s->now;
-  if (!oldest || !waits(oldest)) return;
+  if (!oldest) {
+    s->short_at = UINT64_MAX;
+    s->asked_at = s->now;
+    return;
+  }
+  if (!waits(oldest)) return;
   uint64_t limit, room = room_for(s, oldest, &limit), wanted = atomic_load(&oldest->shm->wants_bytes);
   bool is_last = wanted <= limit / 2 && wanted > room / 2;
   if (wanted <= room && is_last && may_not_sit(s, oldest)) return;

@@ -456,9 +456,8 @@ void sup_pool_tend(struct sup *s, struct sup_pool *pool) {
 }
 
 int64_t sup_pool_deadline(const struct sup_pool *pool) {
-  int64_t start = shmx_workers_deadline(pool->workers), kill = -1;
+  int64_t kill = 0;
   if (atomic_load(&pool->map.shm->wish) == SHMX_WISH_CLOSE && shmx_workers_alive(pool->workers) > 0)
     kill = atomic_load(&pool->map.shm->kill_at);
-  if (kill <= 0) return start;
-  return start < 0 || kill < start ? kill : start;
+  return sup_sooner(shmx_workers_deadline(pool->workers), kill > 0 ? kill : -1);
 }

@@ -208,7 +208,7 @@ void sup_progress_tend(struct sup *s) {
 int64_t sup_progress_deadline(const struct sup *s) {
   const struct sup_progress *p = &s->progress;
   if (!p->terminal) return -1;
-  return p->tick < 0 || (p->look >= 0 && p->look < p->tick) ? p->look : p->tick;
+  return sup_sooner(p->tick, p->look);
 }
 
 void sup_progress_forget(struct sup *s, struct sup_pool *pool) {
