@@ -328,6 +328,12 @@ static void put_unfinished(struct sup_trace *t, const struct sup_peer *peer, con
   put_attempt(t, peer, &record, result);
 }
 
+static void open_ring(struct sup_trace *t, uint32_t charge) {
+  struct shmx_trace_region *region = &t->shm->region[charge];
+  shmx_ring_init(&t->rings[charge], &region->ring, region->record, SHMX_TRACE_RECORDS,
+                 sizeof(struct shmx_trace_record));
+}
+
 /* The ring as new, for the next process of this charge. */
 static void renew_ring(struct sup_trace *t, uint32_t charge) {
   struct shmx_trace_region *region = &t->shm->region[charge];
@@ -335,8 +341,7 @@ static void renew_ring(struct sup_trace *t, uint32_t charge) {
   atomic_store(&region->ring.read, 0);
   atomic_store(&region->begun, 0);
   t->told_attempt[charge] = 0;
-  shmx_ring_init(&t->rings[charge], &region->ring, region->record, SHMX_TRACE_RECORDS,
-                 sizeof(struct shmx_trace_record));
+  open_ring(t, charge);
 }
 
 void sup_trace_bury(struct sup *s, const struct sup_peer *peer) {
@@ -381,27 +386,36 @@ struct shmx_trace_shm *sup_trace_shm(const struct sup *s) {
 
 int64_t sup_trace_deadline(const struct sup *s) { return s->trace ? s->trace->tick : -1; }
 
+/* The trace in this mapping, written to this file, which is taken over on success. */
+static int create(struct shmx_trace_shm *shm, int file, struct sup_trace **out) {
+  struct sup_trace *t = calloc(1, sizeof *t);
+  if (!t) return -ENOMEM;
+  int r = shmx_trace_file_open(&t->file, file, shm->origin);
+  if (r < 0) {
+    free(t);
+    return r;
+  }
+  t->shm = shm;
+  shmx_idmap_init(&t->by_segment);
+  for (uint32_t i = 0; i < SHMX_CHARGES; i++) open_ring(t, i);
+  *out = t;
+  return 0;
+}
+
 int sup_trace_open(struct sup *s, int memory, int file) {
-  void *base;
+  void *base = NULL;
   uint64_t size = (sizeof(struct shmx_trace_shm) + 4095) / 4096 * 4096;
   int r = s->trace ? -EEXIST : shmx_os_memfd_check(memory, size);
   if (r == 0) r = shmx_os_map(memory, size, &base);
+  if (r == 0) r = create(base, file, &s->trace);
   close(memory);
-  if (r == 0 && !(s->trace = calloc(1, sizeof *s->trace))) r = -ENOMEM;
-  if (r == 0) r = shmx_trace_file_open(&s->trace->file, file, ((struct shmx_trace_shm *)base)->origin);
   if (r < 0) {
+    if (base) shmx_os_unmap(base, size);
     close(file);
     return r;
   }
-  s->trace->shm = base;
   if (s->trace->shm->target[SHMX_WANT_REPORT].path[0])
     s->trace->report = shmx_report_create(s->trace->shm->origin, s->main.pid);
-  shmx_idmap_init(&s->trace->by_segment);
-  for (uint32_t i = 0; i < SHMX_CHARGES; i++) {
-    struct shmx_trace_region *region = &s->trace->shm->region[i];
-    shmx_ring_init(&s->trace->rings[i], &region->ring, region->record, SHMX_TRACE_RECORDS,
-                   sizeof(struct shmx_trace_record));
-  }
   introduce(s->trace, s->main.pid, "main", 0);
   introduce(s->trace, s->pid, "supervisor", 1);
   return 0;
