@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "core/fault.h"
@@ -113,21 +114,28 @@ static int keep_chunk(struct sup *s, struct sup_peer *peer, const struct shmx_re
   return r;
 }
 
+static int take_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  return keep_chunk(s, peer, request, fds[0]);
+}
+
 /* A chunk with a name is a chunk all the same. The maker has said before that it has let go of another of this name. */
-static void name_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int fd) {
+static int name_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
   struct shmx_request reply = {.type = SHMX_REP_NAMED, .id = request->id};
   sup_read_ring(s, peer);
   request->flags |= SHMX_CHUNK_OUTSIDE;
-  reply.error = shmx_os_shm_check(fd, request->size);
-  if (reply.error == 0) reply.error = sup_name_give(s, request, fd);
-  int r = reply.error == 0 ? keep_chunk(s, peer, request, fd) : 0;
+  reply.error = shmx_os_shm_check(fds[0], request->size);
+  if (reply.error == 0) reply.error = sup_name_give(s, request, fds[0]);
+  int r = reply.error == 0 ? keep_chunk(s, peer, request, fds[0]) : 0;
   if (r < 0) sup_name_chunk_gone(s, request->id);
-  if (r < 0 || reply.error < 0) close(fd);
+  if (r < 0 || reply.error < 0) close(fds[0]);
   if (r < 0) reply.error = r;
   shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  return 0;
 }
 
-static void give_chunk(struct sup *s, struct sup_peer *peer, uint64_t id) {
+static int give_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  (void)fds;
+  uint64_t id = request->id;
   struct sup_peer *maker = sup_find_peer(s, shmx_id_maker(id));
   struct sup_chunk *chunk = shmx_idmap_get(&s->chunks, id);
   if (!chunk && maker && maker != peer) {
@@ -142,75 +150,94 @@ static void give_chunk(struct sup *s, struct sup_peer *peer, uint64_t id) {
     r = maker == peer ? 0 : shmx_ledger_map(s->ledger, peer->id, id); /* its own it has mapped */
     if (r == 0) r = shmx_os_send(peer->socket, &reply, sizeof reply, &chunk->fd, 1, false);
   }
-  if (r == 0) return;
+  if (r == 0) return 0;
   reply = (struct shmx_request){.type = SHMX_REP_NONE, .id = id, .error = r};
   shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  return 0;
 }
 
-static void open_pool(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int *fds, int nfds) {
+static int open_pool(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
   struct shmx_request reply = {.type = SHMX_REP_OPENED, .id = request->id};
-  if (nfds == 2) fds[nfds++] = -1; /* no progress */
-  if (nfds == 3) {
-    reply.error = sup_pool_open(s, request, fds);
-  } else {
-    for (int i = 0; i < nfds; i++) close(fds[i]);
-    reply.error = -EPROTO;
-  }
+  reply.error = sup_pool_open(s, request, fds);
   shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  return 0;
 }
 
-static void tell_handover(struct sup *s, struct sup_peer *peer, uint64_t segment) {
-  struct shmx_request reply = {.type = SHMX_REP_HANDOVER, .id = segment};
-  const struct sup_handover *h = sup_trace_handover(s, segment);
-  if (h) reply.times[0] = h->notify, reply.times[1] = h->acknowledge, reply.times[2] = h->complete;
+static int forget_pool(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  (void)peer;
+  (void)fds;
+  sup_pool_forget(s, request->id);
+  return 0;
+}
+
+static int open_trace(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  (void)peer;
+  (void)request;
+  sup_trace_open(s, fds[0], fds[1]);
+  return 0;
+}
+
+static int tell_handover(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  (void)fds;
+  struct shmx_request reply = {.type = SHMX_REP_HANDOVER, .id = request->id};
+  const struct sup_handover *h = sup_trace_handover(s, request->id);
+  if (h) memcpy(reply.times, (int64_t[]){h->notify, h->acknowledge, h->complete}, sizeof reply.times);
   shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  return 0;
+}
+
+static int survey(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  (void)fds;
+  sup_survey(s, peer, request->id);
+  return 0;
+}
+
+static int freeze(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  (void)fds;
+  sup_freeze(s, peer, request->id);
+  return 0;
+}
+
+/* The requests: who may make one, how many descriptors come with it, and what is answered (0: nothing). `take` takes the
+ * descriptors over, of which those that did not come are -1, unless it fails: -EPROTO when nobody could have meant it. */
+static const struct kind {
+  bool main_only;
+  int fds_least, fds_most;
+  uint32_t answer;
+  int (*take)(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds);
+} kinds[] = {
+    [SHMX_REQ_CHUNK] = {false, 1, 1, 0, take_chunk},
+    [SHMX_REQ_FETCH] = {false, 0, 0, SHMX_REP_NONE, give_chunk},
+    [SHMX_REQ_OPEN] = {true, 2, 3, SHMX_REP_OPENED, open_pool},
+    [SHMX_REQ_NAME] = {false, 1, 1, SHMX_REP_NAMED, name_chunk},
+    [SHMX_REQ_FORGET] = {true, 0, 0, 0, forget_pool},
+    [SHMX_REQ_TRACE] = {true, 2, 2, 0, open_trace},
+    [SHMX_REQ_HANDOVER] = {false, 0, 0, SHMX_REP_HANDOVER, tell_handover},
+    [SHMX_REQ_SURVEY] = {false, 0, 0, SHMX_REP_SURVEY, survey},
+    [SHMX_REQ_FREEZE] = {false, 0, 0, SHMX_REP_FROZEN, freeze},
+};
+
+static const struct kind *kind_of(const struct shmx_request *request) {
+  bool known = request->type < sizeof kinds / sizeof *kinds && kinds[request->type].take;
+  return known ? &kinds[request->type] : NULL;
+}
+
+/* The sender is not listened to any more, but if it is main it waits for an answer. */
+static void refuse(struct sup *s, struct sup_peer *peer, const struct shmx_request *request) {
+  const struct kind *kind = kind_of(request);
+  struct shmx_request reply = {.type = kind ? kind->answer : 0, .id = request->id, .error = -EPROTO};
+  sup_poison(s, peer);
+  if (!peer->pool && reply.type) shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
 }
 
 static void take_request(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds, int nfds) {
-  int r = -EPROTO;
-  if (request->type == SHMX_REQ_OPEN && !peer->pool) {
-    open_pool(s, peer, request, fds, nfds);
-    return;
-  }
-  if (request->type == SHMX_REQ_CHUNK && nfds == 1) {
-    r = keep_chunk(s, peer, request, fds[0]);
-    if (r == 0) return;
-  } else if (request->type == SHMX_REQ_NAME && nfds == 1) {
-    name_chunk(s, peer, request, fds[0]);
-    return;
-  } else if (request->type == SHMX_REQ_FETCH && nfds == 0) {
-    give_chunk(s, peer, request->id);
-    return;
-  } else if (request->type == SHMX_REQ_TRACE && !peer->pool && nfds == 2) {
-    sup_trace_open(s, fds[0], fds[1]);
-    return;
-  } else if (request->type == SHMX_REQ_HANDOVER && nfds == 0) {
-    tell_handover(s, peer, request->id);
-    return;
-  } else if (request->type == SHMX_REQ_SURVEY && nfds == 0) {
-    sup_survey(s, peer, request->id);
-    return;
-  } else if (request->type == SHMX_REQ_FREEZE && nfds == 0) {
-    sup_freeze(s, peer, request->id);
-    return;
-  } else if (request->type == SHMX_REQ_FORGET && !peer->pool && nfds == 0) {
-    sup_pool_forget(s, request->id);
-    return;
-  }
+  const struct kind *kind = peer->poisoned ? NULL : kind_of(request);
+  bool meant = kind && !(kind->main_only && peer->pool) && nfds >= kind->fds_least && nfds <= kind->fds_most;
+  for (int i = nfds; i < SHMX_OS_FDS; i++) fds[i] = -1;
+  int r = meant ? kind->take(s, peer, request, fds) : -EPROTO;
+  if (r == 0) return;
   for (int i = 0; i < nfds; i++) close(fds[i]);
-  if (r == -EPROTO) sup_poison(s, peer);
-}
-
-/* Main is not listened to any more, but it waits for an answer. */
-static void refuse(struct sup_peer *main, const struct shmx_request *request) {
-  struct shmx_request reply = {.type = SHMX_REP_NONE, .id = request->id, .error = -EPROTO};
-  if (request->type == SHMX_REQ_OPEN) reply.type = SHMX_REP_OPENED;
-  else if (request->type == SHMX_REQ_SURVEY) reply.type = SHMX_REP_SURVEY;
-  else if (request->type == SHMX_REQ_FREEZE) reply.type = SHMX_REP_FROZEN;
-  else if (request->type == SHMX_REQ_HANDOVER) reply.type = SHMX_REP_HANDOVER;
-  else if (request->type == SHMX_REQ_NAME) reply.type = SHMX_REP_NAMED;
-  else if (request->type != SHMX_REQ_FETCH) return;
-  shmx_os_send(main->socket, &reply, sizeof reply, NULL, 0, false);
+  if (r == -EPROTO) refuse(s, peer, request);
 }
 
 void sup_read_socket(struct sup *s, struct sup_peer *peer) {
@@ -230,12 +257,11 @@ void sup_read_socket(struct sup *s, struct sup_peer *peer) {
       return;
     }
     s->heard = true;
-    if (got == sizeof request && !peer->poisoned) {
+    if (got == sizeof request) {
       take_request(s, peer, &request, fds, nfds);
       continue;
     }
     for (int i = 0; i < nfds; i++) close(fds[i]);
-    if (got == sizeof request && !peer->pool) refuse(peer, &request);
     sup_poison(s, peer);
   }
 }
