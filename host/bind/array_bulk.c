@@ -20,13 +20,9 @@ static int array_fill(lua_State *L) {
 static int copy(lua_State *L, enum shmx_dtype dtype, int arg) {
   static const char *const names[] = {"out", NULL};
   shmx_options_check(L, arg, names);
-  const struct shmx_view *from = &shmx_array_check(L, 1)->view;
-  struct shmx_view shape;
-  if (shmx_view_init(&shape, dtype, from->ndim, from->shape) != 0) {
-    return shmx_array_bad_argument(L, 2, "that many elements of %d bytes are more than there can be",
-                                   (int)shmx_dtype_size(dtype));
-  }
-  struct shmx_array *to = shmx_array_out(L, arg, &shape, 1);
+  struct shmx_view dense;
+  shmx_array_dense(L, &dense, dtype, &shmx_array_check(L, 1)->view);
+  struct shmx_array *to = shmx_array_out(L, arg, &dense, 1);
   shmx_kernel_copy(&to->view, &shmx_array_check(L, 1)->view);
   return 1;
 }

@@ -137,10 +137,7 @@ static void read_out(lua_State *L, struct call *call) {
 static void separate(lua_State *L, struct call *call) {
   for (int i = 0; i < call->operands; i++) {
     if (!call->array[i]) continue;
-    struct shmx_view read = shmx_array_check(L, i + 1)->view;
-    shmx_broadcast_to(&read, &call->shape);
-    if (!shmx_view_conflicts(&call->out->view, &read)) continue;
-    shmx_array_replace_by_copy(L, i + 1, read.dtype);
+    shmx_array_separate(L, i + 1, &call->out->view);
     call->array[i] = shmx_array_test(L, i + 1);
   }
 }
@@ -153,10 +150,7 @@ static void make_out(lua_State *L, struct call *call) {
     return;
   }
   struct shmx_view dense;
-  if (shmx_view_init(&dense, call->result, call->shape.ndim, call->shape.shape) != 0) {
-    luaL_error(L, "bad shapes to '%s' (%s is more than there can be)", lua_tostring(L, lua_upvalueindex(1)),
-               shmx_array_push_shape(L, &call->shape));
-  }
+  shmx_array_dense(L, &dense, call->result, &call->shape);
   call->out = shmx_array_new(L, &dense, 0);
 }
 

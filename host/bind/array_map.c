@@ -239,27 +239,19 @@ static enum shmx_dtype find_dtype(lua_State *L, struct mapping *m, int options, 
   return dtype;
 }
 
-/* Shares the inputs, or copies those that overlap the result. */
+/* Pushes a share of each input that is an array, and something for each number. */
 static void share_inputs(lua_State *L, struct mapping *m) {
   for (int k = 0; k < m->inputs; k++) {
-    if (m->in[k].data == &m->number[k]) continue;
-    struct shmx_array *share = shmx_array_share(L, k == 0 ? 1 : k + 2);
-    m->in[k] = share->view;
+    if (m->in[k].data == &m->number[k]) lua_pushnil(L);
+    else m->in[k] = shmx_array_share(L, k == 0 ? 1 : k + 2)->view;
   }
 }
 
-static void separate(lua_State *L, struct mapping *m) {
+/* Gives the inputs, whose shares lie from stack index `shares` on, the shape of the result. */
+static void widen_inputs(lua_State *L, struct mapping *m, int shares) {
   for (int k = 0; k < m->inputs; k++) {
-    struct shmx_view dense, wide = m->in[k];
-    shmx_broadcast_to(&wide, &m->out);
-    if (shmx_view_conflicts(&m->out, &wide)) {
-      shmx_view_init(&dense, m->in[k].dtype, m->in[k].ndim, m->in[k].shape);
-      struct shmx_array *copy = shmx_array_new(L, &dense, 0);
-      shmx_kernel_copy(&copy->view, &m->in[k]);
-      wide = copy->view;
-      shmx_broadcast_to(&wide, &m->out);
-    }
-    m->in[k] = wide;
+    if (m->in[k].data == &m->number[k]) shmx_broadcast_to(&m->in[k], &m->out);
+    else m->in[k] = shmx_array_separate(L, shares + k, &m->out);
   }
 }
 
@@ -282,20 +274,19 @@ static int array_map(lua_State *L) {
   int options = read_inputs(L, &m, &shape);
   shmx_options_check(L, options, names);
   luaL_checkstack(L, 3 * SHMX_PROGRAM_INPUTS + LUA_MINSTACK, "too many arrays");
+  int shares = options + 1;
   share_inputs(L, &m);
   lua_pushvalue(L, 2);
   m.function = lua_gettop(L);
   m.traced = shmx_trace(L, m.function, &m.program);
   int64_t count = shmx_view_count(&shape);
   enum shmx_dtype dtype = find_dtype(L, &m, options, count);
-  if (shmx_view_init(&dense, dtype, shape.ndim, shape.shape) != 0) {
-    return luaL_error(L, "bad shapes to 'map' (%s is more than there can be)", shmx_array_push_shape(L, &shape));
-  }
+  shmx_array_dense(L, &dense, dtype, &shape);
   shmx_array_out(L, options, &dense, 0);
   int result = lua_gettop(L);
   m.result = shmx_array_share(L, result);
   m.out = m.result->view;
-  separate(L, &m);
+  widen_inputs(L, &m, shares);
   int axis = choose_axis(&m.out, SHORT_FOR_MAP);
   m.in_order = axis == m.out.ndim - 1 || !m.traced || in_place(&m);
   if (m.in_order || !run_across(L, &m, run_map, axis)) {

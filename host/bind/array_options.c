@@ -130,14 +130,28 @@ struct shmx_array *shmx_array_find_out(lua_State *L, int arg, const struct shmx_
   return out;
 }
 
+void shmx_array_dense(lua_State *L, struct shmx_view *dense, enum shmx_dtype dtype, const struct shmx_view *shape) {
+  if (shmx_view_init(dense, dtype, shape->ndim, shape->shape) == 0) return;
+  luaL_error(L, "bad shapes to '%s' (%s of %s is more than there can be)", function_name(L),
+             shmx_array_push_shape(L, shape), shmx_dtype_name(dtype));
+}
+
 void shmx_array_replace_by_copy(lua_State *L, int index, enum shmx_dtype dtype) {
-  struct shmx_view dense, view = shmx_array_check(L, index)->view;
-  if (shmx_view_init(&dense, dtype, view.ndim, view.shape) != 0) {
-    luaL_error(L, "that many elements of %d bytes are more than there can be", (int)shmx_dtype_size(dtype));
-  }
+  struct shmx_view dense;
+  shmx_array_dense(L, &dense, dtype, &shmx_array_check(L, index)->view);
   struct shmx_array *copy = shmx_array_new(L, &dense, 0);
   shmx_kernel_copy(&copy->view, &shmx_array_check(L, index)->view);
   lua_replace(L, index);
+}
+
+struct shmx_view shmx_array_separate(lua_State *L, int index, const struct shmx_view *out) {
+  struct shmx_view view = shmx_array_check(L, index)->view;
+  shmx_broadcast_to(&view, out);
+  if (!shmx_view_conflicts(out, &view)) return view;
+  shmx_array_replace_by_copy(L, index, view.dtype);
+  view = shmx_array_check(L, index)->view;
+  shmx_broadcast_to(&view, out);
+  return view;
 }
 
 struct shmx_array *shmx_array_out_as(lua_State *L, int arg, const struct shmx_view *shape, int inputs, unsigned flags) {

@@ -37,8 +37,15 @@ enum {
   SHMX_OUT_IN_PLACE = 2 /* it may be the very same elements as an input */
 };
 
+/* Describes a contiguous array with that shape; raises when that is more than there can be. */
+void shmx_array_dense(lua_State *L, struct shmx_view *dense, enum shmx_dtype dtype, const struct shmx_view *shape);
+
 /* Puts a contiguous copy, of that dtype, in place of the array at stack index `index`. */
 void shmx_array_replace_by_copy(lua_State *L, int index, enum shmx_dtype dtype);
+
+/* The array at stack index `index`, repeated to the shape of `out`. It is first replaced by a copy if it could not be read
+ * while `out` is written. */
+struct shmx_view shmx_array_separate(lua_State *L, int index, const struct shmx_view *out);
 
 /* Raises an error unless `out` is open and may be written, as it was when it was found. */
 void shmx_array_check_out(lua_State *L, const struct shmx_array *out);

@@ -34,7 +34,7 @@ static int sort(lua_State *L, bool positions) {
   bool descending = shmx_options_boolean(L, OPTIONS, "descending");
   struct shmx_view in = shmx_array_check(L, 1)->view, dense;
   enum shmx_dtype result = positions ? SHMX_I64 : in.dtype;
-  shmx_view_init(&dense, result, in.ndim, in.shape);
+  shmx_array_dense(L, &dense, result, &in);
   struct shmx_array *out = shmx_array_out_as(L, OPTIONS, &dense, 1, SHMX_OUT_EXACT | SHMX_OUT_IN_PLACE);
   in = shmx_array_check(L, 1)->view;
   shmx_array_sort(L, &(struct shmx_sort){&in, &out->view, axis < 0 ? in.ndim - 1 : axis, descending, positions});
@@ -66,9 +66,7 @@ static int scan(lua_State *L, enum shmx_scan scan) {
   int axis = read_axis(L, names);
   if (axis < 0) shmx_array_flatten(L);
   struct shmx_view in = shmx_array_check(L, 1)->view, dense;
-  if (shmx_view_init(&dense, shmx_scan_dtype(in.dtype), in.ndim, in.shape) != 0) {
-    return luaL_error(L, "that many elements of 8 bytes are more than there can be");
-  }
+  shmx_array_dense(L, &dense, shmx_scan_dtype(in.dtype), &in);
   struct shmx_array *out = shmx_array_out_as(L, OPTIONS, &dense, 1, SHMX_OUT_IN_PLACE);
   in = shmx_array_check(L, 1)->view;
   shmx_scan_run(scan, &out->view, &in, axis < 0 ? 0 : axis);

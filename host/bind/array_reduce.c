@@ -66,14 +66,14 @@ static int reduce_to_number(lua_State *L, struct shmx_reduce *call) {
 }
 
 static int reduce_to_array(lua_State *L, struct shmx_reduce *call, const struct shmx_view *shape, bool keepdims) {
+  static const struct shmx_view one = {.ndim = 1, .shape = {1}};
   struct shmx_view dense;
   enum shmx_dtype dtype = shmx_reduce_dtype(call->reduction, call->in.dtype);
-  int ndim = shape->ndim > 0 ? shape->ndim : 1;
-  shmx_view_init(&dense, dtype, ndim, shape->ndim > 0 ? shape->shape : &(int64_t){1});
+  shmx_array_dense(L, &dense, dtype, shape->ndim > 0 ? shape : &one);
   struct shmx_array *out = shmx_array_out(L, OPTIONS, &dense, 1);
   call->in = shmx_array_check(L, 1)->view;
   call->out = out->view;
-  if (keepdims && call->axis >= 0 && ndim > 1) shmx_view_drop(&call->out, call->axis, 0);
+  if (keepdims && call->axis >= 0 && dense.ndim > 1) shmx_view_drop(&call->out, call->axis, 0);
   shmx_reduce_run(call);
   return 1;
 }
@@ -105,7 +105,7 @@ static int minmax_to_numbers(lua_State *L, struct shmx_minmax *call) {
 
 static int minmax_to_arrays(lua_State *L, struct shmx_minmax *call, const struct shmx_view *shape) {
   struct shmx_view dense;
-  shmx_view_init(&dense, shape->dtype, shape->ndim, shape->shape);
+  shmx_array_dense(L, &dense, shape->dtype, shape);
   call->least = shmx_array_new(L, &dense, 0)->view.data;
   call->greatest = shmx_array_new(L, &dense, 0)->view.data;
   call->in = shmx_array_check(L, 1)->view;

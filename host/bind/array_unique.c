@@ -145,9 +145,7 @@ static int array_searchsorted(lua_State *L) {
   struct shmx_view values = shmx_array_check(L, VALUES)->view;
   shmx_options_check(L, SEARCH_OPTIONS, names);
   bool right = is_right(L);
-  if (shmx_view_init(&dense, SHMX_I64, values.ndim, values.shape) != 0) {
-    return luaL_error(L, "that many elements of 8 bytes are more than there can be");
-  }
+  shmx_array_dense(L, &dense, SHMX_I64, &values);
   prepare_sorted(L, shmx_promote(sorted.dtype, values.dtype));
   int top = lua_gettop(L);
   struct shmx_array *out = shmx_array_out_dense(L, SEARCH_OPTIONS, &dense, 2);

@@ -66,6 +66,21 @@ describe("cumsum, cumprod and diff", function()
   end)
 end)
 
+describe("a result that is more than there can be", function()
+  it("is refused, though it has no elements either", function()
+    local a = shmx.array("i8", { 0, 1 << 61 })
+    local function refuse(name, dtype, f, ...)
+      local message = "bad shapes to '%s' ({0, 2305843009213693952} of %s is more than there can be)"
+      refuses(message:format(name, dtype), f, ...)
+    end
+    refuse("argsort", "i64", a.argsort, a)
+    refuse("cumsum", "i64", a.cumsum, a, 1)
+    refuse("astype", "f64", a.astype, a, "f64")
+    refuse("add", "f64", a.add, a, 0.5)
+    refuse("searchsorted", "i64", a.searchsorted, shmx.array("i8", 1), a)
+  end)
+end)
+
 describe("take", function()
   it("chooses by position, along an axis or of all elements", function()
     local a = shmx.from { { 10, 20, 30 }, { 40, 50, 60 } }

@@ -96,6 +96,11 @@ describe("a reduction", function()
     end
   end)
 
+  it("refuses a result that is more than there can be", function()
+    local none = shmx.array("i8", { 2, 0, 1 << 60 })
+    refuses("bad shapes to 'sum' ({2, 1152921504606846976} of i64 is more than there can be)", none.sum, none, 2)
+  end)
+
   it("refuses axes, options and outputs that do not fit", function()
     local a = square()
     refuses("bad argument #2 to 'sum' (axis 3 is out of range for an array of 2 dimensions)", a.sum, a, 3)
