@@ -59,6 +59,27 @@ bool shmx_options_find(lua_State *L, int arg, const char *name) {
   return false;
 }
 
+static bool is_string(lua_State *L, int index, const char *string) {
+  return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), string) == 0;
+}
+
+struct shmx_array *shmx_options_quick_out(lua_State *L, int arg, bool *clip) {
+  if (!lua_istable(L, arg)) return NULL;
+  lua_pushnil(L);
+  int place = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, arg);) {
+    if (is_string(L, -2, "out")) {
+      lua_replace(L, place);
+    } else if (clip && is_string(L, -2, "mode") && is_string(L, -1, "clip")) {
+      *clip = true;
+      lua_pop(L, 1);
+    } else {
+      return NULL;
+    }
+  }
+  return shmx_array_test(L, place);
+}
+
 lua_Integer shmx_options_integer(lua_State *L, int arg, const char *name, lua_Integer otherwise) {
   lua_Integer value = otherwise;
   if (!shmx_options_find(L, arg, name)) return otherwise;

@@ -27,6 +27,10 @@ int shmx_options_axis(lua_State *L, int arg, int ndim);
 /* Whether an option is given, which is then pushed; otherwise nothing is. `arg` has been checked. */
 bool shmx_options_find(lua_State *L, int arg, const char *name);
 
+/* For short paths: pushes the array in option `out` and returns it, if the options at `arg` have nothing else; with `clip`
+ * also, possibly, mode = "clip", which sets it. NULL otherwise, with anything on the stack. */
+struct shmx_array *shmx_options_quick_out(lua_State *L, int arg, bool *clip);
+
 /* An option that is an integer, a number or a boolean. */
 lua_Integer shmx_options_integer(lua_State *L, int arg, const char *name, lua_Integer otherwise);
 lua_Number shmx_options_number(lua_State *L, int arg, const char *name, lua_Number otherwise);

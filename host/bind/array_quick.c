@@ -6,10 +6,9 @@
  *
  * What is not like that, mistakes included, is left to array_elementwise.c, with the stack as it was.
  */
-#include <string.h>
-
 #include "array/elementwise.h"
 #include "bind/array_element.h"
+#include "bind/array_options.h"
 #include "bind/process.h"
 
 struct quick {
@@ -61,16 +60,6 @@ static bool suits(const struct quick *q) {
   return shmx_op_find(q->op, q->dtype) && !shmx_op_divides(q->op, q->dtype);
 }
 
-/* Leaves the array that is the only option, `out`, on the top. */
-static struct shmx_array *find_out(lua_State *L, int options) {
-  if (!lua_istable(L, options)) return NULL;
-  lua_pushnil(L);
-  if (!lua_next(L, options)) return NULL;
-  if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "out") != 0) return NULL;
-  lua_insert(L, -2);
-  return lua_next(L, options) ? NULL : shmx_array_test(L, -1);
-}
-
 /* Whether the result may be written there: no operand shares bytes with it, unless it is the very same elements. */
 static bool may_write(const struct quick *q, const struct shmx_array *out) {
   if (out->view.dtype != shmx_op_result(q->op, q->dtype) || !is_alike(out, q->model)) return false;
@@ -109,7 +98,7 @@ bool shmx_array_run_quickly(lua_State *L, enum shmx_op op, bool is_operator) {
   if (top < q.operands || (with_options && top > options)) return false;
   if (!find_arrays(L, &q) || !find_numbers(L, &q) || !suits(&q)) return false;
   shmx_check_process(L);
-  struct shmx_array *out = with_options ? find_out(L, options) : make_out(L, &q);
+  struct shmx_array *out = with_options ? shmx_options_quick_out(L, options, NULL) : make_out(L, &q);
   if (!out || (with_options && !may_write(&q, out))) {
     lua_settop(L, top);
     return false;

@@ -6,11 +6,9 @@
  *
  * What is not like that, mistakes included, is left to array_select.c, with the stack as it was.
  */
-#include <string.h>
-
 #include "array/broadcast.h"
 #include "array/select.h"
-#include "bind/array_parts.h"
+#include "bind/array_options.h"
 #include "bind/process.h"
 
 enum { ARRAY = 1, CHOICE, OPTIONS };
@@ -31,22 +29,6 @@ static bool describe_result(struct quick *q) {
   if (choice->dtype == SHMX_I64) return shmx_view_init(&q->result, in->dtype, choice->ndim, choice->shape) == 0;
   if (choice->dtype != SHMX_BOOL || !shmx_view_same_shape(choice, in)) return false;
   return shmx_view_init(&q->result, in->dtype, 1, &(int64_t){shmx_mask_count(choice)}) == 0;
-}
-
-/* Reads the options, which are `out` and possibly `mode`; leaves `out` on the top. */
-static struct shmx_array *read_options(lua_State *L, struct quick *q) {
-  if (!lua_istable(L, OPTIONS)) return NULL;
-  for (lua_pushnil(L); lua_next(L, OPTIONS); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) return NULL;
-    const char *key = lua_tostring(L, -2);
-    if (strcmp(key, "out") == 0) continue;
-    if (strcmp(key, "mode") != 0 || lua_type(L, -1) != LUA_TSTRING) return NULL;
-    if (strcmp(lua_tostring(L, -1), "clip") != 0) return NULL;
-    q->clip = true;
-  }
-  lua_pushliteral(L, "out");
-  lua_rawget(L, OPTIONS);
-  return shmx_array_test(L, -1);
 }
 
 /* Whether the result may go there. An array that exists is not written to before all positions have been checked,
@@ -85,7 +67,8 @@ bool shmx_array_take_quickly(lua_State *L) {
   struct quick q = {.in = shmx_array_test(L, ARRAY), .choice = shmx_array_test(L, CHOICE)};
   if (!is_dense(q.in) || !is_dense(q.choice) || !describe_result(&q)) return false;
   shmx_check_process(L);
-  const struct shmx_array *out = top == OPTIONS ? read_options(L, &q) : shmx_array_new(L, &q.result, 0);
+  const struct shmx_array *out =
+      top == OPTIONS ? shmx_options_quick_out(L, OPTIONS, &q.clip) : shmx_array_new(L, &q.result, 0);
   bool ready = out && (top < OPTIONS || may_write(&q, out));
   /* Making an array may have run finalizers, and these may have closed another one. */
   if (ready && q.in->view.data && q.choice->view.data && run(&q, out)) return true;
