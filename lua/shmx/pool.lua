@@ -88,6 +88,7 @@ local known_of_close = { cancel = true }
 local AHEAD = 4 -- tasks for each worker that imap has under way
 local AHEAD_MAX = 1 << 20
 local RETRIES_MAX = 100
+local ELEMENTS_MAX = (1 << 31) - 1
 
 -- What a pool remembers besides its userdata.
 ---@type table<shmx.Pool, {workers: integer, grace: number}>
@@ -315,8 +316,8 @@ function Pool:map(f, values)
   elseif type(values) ~= "table" then
     options.fail("bad argument #2 to 'map' (table expected, got %s)", options.type(values))
   end
-  local count, state = values.n or #values, states[pool]
-  local chunk = with.chunk
+  local count, state, chunk = #values, states[pool], with.chunk
+  if values.n ~= nil then count = options.count(values.n, "field 'n' of argument #2 to 'map'", 0, ELEMENTS_MAX) end
   local one_by_one = state.limited or with.timeout or with.retries or state.seed or state.workers == 0
   if one_by_one then chunk = 1 end -- limits, and random numbers, are those of an element and not of a batch
   return map(pool, f, values, count, state.workers, sender(pool, with), chunk)
@@ -339,6 +340,10 @@ local function open_stream(self, method, ordered, f, ...)
     options.fail("bad argument #1 to '%s' (function expected, got %s)", method, options.type(f))
   end
   local iterator, state, control, closing = read_source(method, ...)
+  local meta = debug.getmetatable(closing)
+  if closing and not (meta and meta.__close) then
+    options.fail("bad argument #5 to '%s' (a value that can be closed expected, got %s)", method, options.type(closing))
+  end
   return stream.loop(stream.open {
     send = sender(pool, with), send_chunk = sender(pool, with, core.name(f)), f = f, ordered = ordered,
     iterator = iterator, state = state, control = control, closing = closing,

@@ -152,8 +152,8 @@ function Stream:close(err)
   self.closed = true
   for i = self.first, self.last do core.abandon(self.tasks[i]) end
   self.tasks, self.outcomes = {}, {}
-  local meta = debug.getmetatable(self.closing)
-  if meta and self.closing then meta.__close(self.closing, err) end
+  local meta = self.closing and debug.getmetatable(self.closing)
+  if meta then meta.__close(self.closing, err) end
 end
 
 Stream.__close = Stream.close

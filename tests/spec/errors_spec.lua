@@ -89,6 +89,11 @@ describe("an error at the user's line", function()
       "script.lua:5: task math.abs has been submitted before; a task runs once" },
     { "a list to map over that is none", head .. "pool:map(print, 5)",
       "script.lua:3: bad argument #2 to 'map' (table expected, got number)" },
+    { "a number of elements to map over that is none", head .. "pool:map(print, { 1, 2, n = 'two' })",
+      "script.lua:3: bad field 'n' of argument #2 to 'map' (a whole number from 0 to 2147483647 expected, "
+      .. "got \"two\")" },
+    { "a closing value for imap that is none", head .. "pool:imap(print, print, nil, nil, {})",
+      "script.lua:3: bad argument #5 to 'imap' (a value that can be closed expected, got table)" },
     { "a closed pool", head .. "pool:close()\npool:submit(print)", "script.lua:4: the pool is closed" },
     { "executing in a closed pool", head .. "pool:close()\n\npool:execute {}", "script.lua:5: the pool is closed" },
     { "a time-out", head .. "local t = pool:submit(function() os.execute 'sleep 0.2' end)\nt:get(0.01)",
