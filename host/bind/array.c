@@ -94,13 +94,22 @@ struct shmx_array *shmx_array_share(lua_State *L, int index) {
   return share;
 }
 
+#define REFUSAL "shmx.refusal" /* in the registry */
+
+bool shmx_array_is_refusal(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, REFUSAL);
+  bool is = lua_isstring(L, -1) && lua_rawequal(L, -1, -2);
+  lua_pop(L, 1);
+  return is;
+}
+
 /* The message is remembered: a task that ends with just this error has been refused, it has not failed (runner.c). */
 static int refuse_by_limit(lua_State *L, lua_Integer bytes, const char *why, const char *advice) {
   luaL_where(L, 1);
   lua_pushfstring(L, "cannot allocate %I bytes: the memory budget %s, or %s", (LUAI_UACINT)bytes, why, advice);
   lua_concat(L, 2);
   lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
+  lua_setfield(L, LUA_REGISTRYINDEX, REFUSAL);
   return lua_error(L);
 }
 

@@ -12,9 +12,6 @@
 
 #define SHMX_ARRAY_TYPE "shmx.array"
 
-/* In the registry: the error message with which the memory budget last refused an array. */
-#define SHMX_ARRAY_REFUSAL "shmx.refusal"
-
 struct shmx_array {
   const void *tag; /* tells an array from any other userdata of its size (see shmx_array_test) */
   struct shmx_view view;
@@ -45,6 +42,9 @@ void shmx_array_charge_nothing(void);
 /* Allocates a segment for Lua: collects garbage when memory is short, waits for the budget in a worker, raises in the
  * end; drives the collector in proportion to the bytes. The reference passes to the caller's userdata `*slot`. */
 void shmx_array_alloc(lua_State *L, uint64_t size, unsigned flags, struct shmx_segment **slot);
+
+/* True when the error on the top is the one with which the memory budget last refused an array. */
+bool shmx_array_is_refusal(lua_State *L);
 
 /* Registers the type and adds the array functions (array, empty, full, range, from, ...) to the table on the top; those
  * that work element by element in a table of their own, `elementwise`. */

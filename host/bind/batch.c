@@ -105,9 +105,7 @@ static int keep_traceback(lua_State *L) {
 
 /* The element has failed with the error on the top: pushes how, the value and the traceback in its place. */
 static void push_failure(lua_State *L, int status) {
-  lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
-  bool refused = shmx_runner_met_limit(status) || (lua_isstring(L, -1) && lua_rawequal(L, -1, -2));
-  lua_pop(L, 1);
+  bool refused = shmx_runner_met_limit(status) || shmx_array_is_refusal(L);
   lua_pushstring(L, refused ? "refused" : "failed");
   lua_insert(L, -2);
   shmx_runner_make_sendable(L);

@@ -267,7 +267,7 @@ void shmx_code_stats(lua_State *L, struct shmx_code_stats *stats) {
 
 /* The receiver. */
 
-static int count_upvalues(lua_State *L, int index) {
+int shmx_code_count_upvalues(lua_State *L, int index) {
   lua_Debug info;
   lua_pushvalue(L, index);
   lua_getinfo(L, ">u", &info);
@@ -302,7 +302,7 @@ static void load_new(lua_State *L, int at, struct cache *cache, const struct shm
   }
   lua_pushvalue(L, -1);
   load_top(L);
-  int upvalues = count_upvalues(L, -1);
+  int upvalues = shmx_code_count_upvalues(L, -1);
   if (is_plain(L, -1, upvalues)) {
     lua_remove(L, -2);
     insert(L, at, cache, code->hash, code->size);
@@ -330,7 +330,7 @@ int shmx_code_push(lua_State *L, const struct shmx_code_view *code) {
   push_known(L, at, cache, code);
   if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
   lua_remove(L, at);
-  return count_upvalues(L, -1);
+  return shmx_code_count_upvalues(L, -1);
 }
 
 /* Fills the entry from the bytecode or closure on the top, in whose place a closure for a task goes. */
@@ -344,7 +344,7 @@ static void note_recent(lua_State *L, int at, struct cache *cache, int place, co
     again = shmx_bytecode_keeps_upvalues(bytes, size);
     load_top(L);
   }
-  *recent = (struct recent){{code->hash[0], code->hash[1]}, count_upvalues(L, -1), true};
+  *recent = (struct recent){{code->hash[0], code->hash[1]}, shmx_code_count_upvalues(L, -1), true};
   lua_pushvalue(L, again ? -1 : -2);
   lua_setiuservalue(L, at, RECENT + place);
   lua_remove(L, -2);

@@ -19,6 +19,9 @@ enum { SHMX_CODE_ENTRIES = 256, SHMX_CODE_BYTES = 8 << 20 };
 void shmx_code_use(struct shmx_code *code);
 void shmx_code_unuse(struct shmx_code *code);
 
+/* How many upvalues the function at `index` has. */
+int shmx_code_count_upvalues(lua_State *L, int index);
+
 /* The code of the Lua function at `index` if the function itself has been dumped before and its code is still in the
  * cache, or NULL. The code stays valid until the next call here, or until shmx_code_unuse. */
 struct shmx_code *shmx_code_find(lua_State *L, int index);

@@ -68,6 +68,10 @@ struct shmx_delivery {
   uint32_t ncodes;
 };
 
+static inline struct shmx_delivery shmx_delivery_of(const struct shmx_incoming *m) {
+  return (struct shmx_delivery){m->body, m->size, m->segments, m->nsegments, m->codes, m->ncodes};
+}
+
 enum {
   SHMX_PACK_FUNCTIONS = 1 /* Lua functions may travel: from main to a worker only */
 };

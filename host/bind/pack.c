@@ -393,16 +393,9 @@ static void pack_upvalue(struct packer *p, int function, int i, const char *name
   pack_value(p, top, &upvalue);
 }
 
-static int count_upvalues(lua_State *L, int index) {
-  lua_Debug info;
-  lua_pushvalue(L, index);
-  lua_getinfo(L, ">u", &info);
-  return info.nups;
-}
-
 static void pack_closure(struct packer *p, int index, struct shmx_code *code, const struct shmx_path *path) {
   uint32_t number;
-  int upvalues = count_upvalues(p->L, index);
+  int upvalues = shmx_code_count_upvalues(p->L, index);
   if (shmx_packet_code(p->packet, code, &number) != 0) out_of_memory(p);
   put(p, mpack_pack_array((mpack_uint32_t)upvalues + 1));
   put_ext_number(p, SHMX_EXT_FUNCTION, number);

@@ -320,6 +320,11 @@ static int is_pool(lua_State *L) {
   return 1;
 }
 
+static const luaL_Reg functions[] = {{"open", open_pool},        {"is_pool", is_pool},
+                                     {"is_task", is_task},       {"name", name_function},
+                                     {"last_task", last_task},   {"fail_task", shmx_luapool_fail_task},
+                                     {"pool_index", pool_index}, {NULL, NULL}};
+
 void shmx_pool_open_type(lua_State *L) {
   luaL_newmetatable(L, SHMX_POOL_TYPE);
   lua_pushcfunction(L, pool_gc);
@@ -327,22 +332,9 @@ void shmx_pool_open_type(lua_State *L) {
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "methods");
   lua_setfield(L, -2, "pool_type"); /* its other metamethods are set by lua/shmx/pool.lua */
-  shmx_luapool_open_waiting(L);
-  shmx_chain_open(L);
-  lua_pushcfunction(L, is_task);
-  lua_setfield(L, -2, "is_task");
-  lua_pushcfunction(L, is_pool);
-  lua_setfield(L, -2, "is_pool");
-  lua_pushcfunction(L, name_function);
-  lua_setfield(L, -2, "name");
-  lua_pushcfunction(L, last_task);
-  lua_setfield(L, -2, "last_task");
-  lua_pushcfunction(L, shmx_luapool_fail_task);
-  lua_setfield(L, -2, "fail_task");
-  lua_pushcfunction(L, pool_index);
-  lua_setfield(L, -2, "pool_index");
+  luaL_setfuncs(L, functions, 0);
   lua_pushinteger(L, SHMX_WORKERS_MAX);
   lua_setfield(L, -2, "workers_max");
-  lua_pushcfunction(L, open_pool);
-  lua_setfield(L, -2, "open");
+  shmx_luapool_open_waiting(L);
+  shmx_chain_open(L);
 }

@@ -40,9 +40,7 @@ const char *shmx_luapool_explain(int code) {
 /* --- taking in --- */
 
 static int decode(lua_State *L) {
-  struct shmx_incoming *message = lua_touserdata(L, 1);
-  struct shmx_delivery delivery = {message->body,      message->size,  message->segments,
-                                   message->nsegments, message->codes, message->ncodes};
+  struct shmx_delivery delivery = shmx_delivery_of(lua_touserdata(L, 1));
   return shmx_codec_unpack(L, &delivery, 0);
 }
 
@@ -65,19 +63,6 @@ void shmx_luapool_fail(lua_State *L, int index, enum shmx_task_status status, in
   make_failure(L, index, shmx_task_status_name(status), count);
   lua_setiuservalue(L, index, SHMX_TASK_RESULTS);
   if (status != SHMX_TASK_CANCELLED) shmx_task_guard(L, index);
-}
-
-static void keep_results(lua_State *L, int index, struct shmx_task *task, int count) {
-  task->results = count;
-  if (count == 0) {
-    lua_pushnil(L);
-  } else if (count > 1) {
-    lua_createtable(L, count, 0);
-    lua_insert(L, -count - 1);
-    for (int i = count; i >= 1; i--) lua_rawseti(L, -i - 1, i);
-  }
-  lua_setiuservalue(L, index, SHMX_TASK_RESULTS);
-  task->status = SHMX_TASK_DONE;
 }
 
 /* Pushes the values of a message that has nothing but a few numbers, booleans and nils, which cannot go wrong. Returns how
@@ -124,7 +109,7 @@ static void take_done(lua_State *L, int index, struct shmx_task *task, struct sh
   if (status != LUA_OK) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
   else if (outcome->status == SHMX_RESULT_REFUSED) shmx_luapool_fail(L, index, SHMX_TASK_REFUSED, count);
   else if (outcome->status != SHMX_RESULT_VALUES) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
-  else keep_results(L, index, task, count);
+  else shmx_task_keep_results(L, index, count);
 }
 
 static void take_crashed(lua_State *L, int index, int status, const char *where) {

@@ -86,10 +86,8 @@ static enum shmx_result take_error(lua_State *L, int status) {
     lua_pushfstring(L, "its worker's Lua heap would be larger than max_memory_per_worker allows (%I bytes)",
                     (LUAI_UACINT)shmx_here.quota->most);
     verdict = SHMX_RESULT_REFUSED;
-  } else {
-    lua_getfield(L, LUA_REGISTRYINDEX, SHMX_ARRAY_REFUSAL);
-    if (lua_isstring(L, -1) && lua_rawequal(L, -1, -2)) verdict = SHMX_RESULT_REFUSED;
-    lua_pop(L, 1);
+  } else if (shmx_array_is_refusal(L)) {
+    verdict = SHMX_RESULT_REFUSED;
   }
   shmx_runner_pack_failure(L);
   return verdict;

@@ -16,19 +16,14 @@
 #include "bind/running.h"
 #include "bind/stop.h"
 
-static struct shmx_delivery delivery(void) {
-  const struct shmx_incoming *m = shmx_here.message;
-  return (struct shmx_delivery){m->body, m->size, m->segments, m->nsegments, m->codes, m->ncodes};
-}
-
 int shmx_runner_push_message(lua_State *L) {
-  struct shmx_delivery message = delivery();
+  struct shmx_delivery message = shmx_delivery_of(shmx_here.message);
   return shmx_codec_unpack(L, &message, SHMX_PACK_FUNCTIONS);
 }
 
 /* The settings are the message's first value. */
 static void push_settings(lua_State *L) {
-  struct shmx_delivery message = delivery();
+  struct shmx_delivery message = shmx_delivery_of(shmx_here.message);
   shmx_codec_unpack_first(L, &message, SHMX_PACK_FUNCTIONS);
 }
 
