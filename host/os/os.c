@@ -178,24 +178,40 @@ static uint64_t read_number(const char *path, const char *key, uint64_t otherwis
   return number;
 }
 
-/* The room that the cgroup of this process leaves: its own limit less its use. The path is read from /proc/self/cgroup,
- * as `0::/path` (v2) or `n:memory:/path` (v1); in a container it is often / and the files lie at the mount's root. */
+/* The room that one cgroup leaves, without a look at those above it. Version 1 says by a huge number that there is no limit. */
+static uint64_t room_of_one(const char *folder, bool v1) {
+  char limit[2 * PATH_MAX + 32], usage[2 * PATH_MAX + 32];
+  snprintf(limit, sizeof limit, "%s/%s", folder, v1 ? "memory.limit_in_bytes" : "memory.max");
+  snprintf(usage, sizeof usage, "%s/%s", folder, v1 ? "memory.usage_in_bytes" : "memory.current");
+  uint64_t most = read_number(limit, NULL, UINT64_MAX), used = read_number(usage, NULL, 0);
+  if (most >= UINT64_C(1) << 60) return UINT64_MAX;
+  return used < most ? most - used : 0;
+}
+
+uint64_t shmx_os_cgroup_room(const char *root, const char *path, bool v1) {
+  char folder[2 * PATH_MAX];
+  uint64_t room = UINT64_MAX;
+  if (snprintf(folder, sizeof folder, "%s/%s", root, path) >= (int)sizeof folder) return room;
+  for (char *slash; (slash = strrchr(folder, '/')) && slash >= folder + strlen(root); *slash = 0) {
+    uint64_t here = room_of_one(folder, v1);
+    if (here < room) room = here;
+  }
+  return room;
+}
+
+/* Paths are in /proc/self/cgroup, as `0::/path` (v2) or `n:memory:/path` (v1). In a container they may be the host's, and are
+ * not there; then the files of its own cgroup lie at the mount's root. */
 static uint64_t cgroup_room(void) {
   FILE *file = fopen("/proc/self/cgroup", "re");
   if (!file) return UINT64_MAX;
   uint64_t room = UINT64_MAX;
-  char line[PATH_MAX], limit[2 * PATH_MAX], usage[2 * PATH_MAX];
+  char line[PATH_MAX];
   while (fgets(line, sizeof line, file)) {
     line[strcspn(line, "\n")] = 0;
     char *v1 = strstr(line, ":memory:");
     char *path = v1 ? v1 + 8 : strncmp(line, "0::", 3) == 0 ? line + 3 : NULL;
-    if (!path) continue;
-    const char *root = v1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
-    snprintf(limit, sizeof limit, "%s%s/%s", root, path, v1 ? "memory.limit_in_bytes" : "memory.max");
-    snprintf(usage, sizeof usage, "%s%s/%s", root, path, v1 ? "memory.usage_in_bytes" : "memory.current");
-    uint64_t most = read_number(limit, NULL, UINT64_MAX), used = read_number(usage, NULL, 0);
-    if (most != UINT64_MAX && most < (UINT64_C(1) << 60) && most - (used < most ? used : most) < room)
-      room = most - (used < most ? used : most);
+    uint64_t here = path ? shmx_os_cgroup_room(v1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup", path, v1) : UINT64_MAX;
+    if (here < room) room = here;
   }
   fclose(file);
   return room;

@@ -62,6 +62,9 @@ int shmx_os_keep_from_children(void *base, uint64_t size); /* not there after fo
 uint64_t shmx_os_page_size(void);
 /* Bytes that can be had now: what the machine has available, or less where a cgroup (v1 or v2) says so. */
 uint64_t shmx_os_memory_available(void);
+/* The room that the limits of the cgroup at `path` below the mount `root`, and of all above it, leave; UINT64_MAX: there are
+ * none. */
+uint64_t shmx_os_cgroup_room(const char *root, const char *path, bool v1);
 
 /* True in a child that was forked from a process after its first call of this function, unless it has settled as a process
  * in its own right (shmx_os_settle_child). */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "check.h"
 #include "os/os.h"
@@ -90,6 +91,37 @@ static void large_pages_are_zero_and_shared_like_others(void) {
   shmx_os_unmap(one, SIZE);
   shmx_os_unmap(other, SIZE);
   close(fd);
+}
+
+static void write_number(const char *folder, const char *name, const char *number) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "w");
+  CHECK(file && fprintf(file, "%s\n", number) > 0 && fclose(file) == 0);
+}
+
+static void a_cgroup_has_the_room_that_the_ones_above_it_leave(void) {
+  char root[] = "/tmp/test_os.XXXXXX", outer[64], inner[96], remove[128];
+  CHECK(mkdtemp(root));
+  snprintf(outer, sizeof outer, "%s/outer", root);
+  snprintf(inner, sizeof inner, "%s/inner", outer);
+  CHECK(mkdir(outer, 0700) == 0 && mkdir(inner, 0700) == 0);
+  CHECK(shmx_os_cgroup_room(root, "/outer/inner", false) == UINT64_MAX);
+  write_number(inner, "memory.max", "max");
+  write_number(inner, "memory.current", "100");
+  write_number(outer, "memory.max", "1000");
+  write_number(outer, "memory.current", "300");
+  CHECK(shmx_os_cgroup_room(root, "/outer/inner", false) == 700);
+  write_number(inner, "memory.max", "150");
+  CHECK(shmx_os_cgroup_room(root, "/outer/inner", false) == 50 && shmx_os_cgroup_room(root, "/outer", false) == 700);
+  write_number(inner, "memory.current", "200"); /* the limit was made smaller than the use */
+  CHECK(shmx_os_cgroup_room(root, "/outer/inner", false) == 0);
+  write_number(root, "memory.limit_in_bytes", "5000");
+  write_number(outer, "memory.limit_in_bytes", "9223372036854771712");
+  CHECK(shmx_os_cgroup_room(root, "/outer/inner", true) == 5000);
+  CHECK(shmx_os_cgroup_room(root, "/of/the/host", true) == 5000 && shmx_os_cgroup_room(root, "/", true) == 5000);
+  snprintf(remove, sizeof remove, "rm -r %s", root);
+  CHECK(system(remove) == 0);
 }
 
 /* With a standard descriptor closed, what is opened here must not become the new standard output. */
@@ -365,6 +397,7 @@ static const struct test tests[] = {
     {"large_pages_are_zero_and_shared_like_others", large_pages_are_zero_and_shared_like_others},
     {"large_pages_that_take_longer_than_small_ones_are_left_alone",
      large_pages_that_take_longer_than_small_ones_are_left_alone},
+    {"a_cgroup_has_the_room_that_the_ones_above_it_leave", a_cgroup_has_the_room_that_the_ones_above_it_leave},
     {"nothing_opened_takes_a_standard_descriptor", nothing_opened_takes_a_standard_descriptor},
     {"descriptors_travel_with_a_record", descriptors_travel_with_a_record},
     {"more_descriptors_than_there_is_room_for_are_all_closed", more_descriptors_than_there_is_room_for_are_all_closed},
