@@ -378,7 +378,10 @@ static bool something_new(struct shmx_pool *const *pools, uint32_t count) {
   return found || shmx_ring_available(&pools[0]->host->link.notes) > 0;
 }
 
-void shmx_pool_await(struct shmx_pool *pool, uint64_t task) { atomic_store(&pool->host->link.domain->awaited, task); }
+/* Slots have 32 bits of the number, which is all that there is to compare it with. */
+void shmx_pool_await(struct shmx_pool *pool, uint64_t task) {
+  atomic_store(&pool->host->link.domain->awaited, (uint32_t)task);
+}
 
 static int wait_for(struct shmx_pool *const *pools, uint32_t count, int64_t deadline) {
   struct shmx_host *host = pools[0]->host;

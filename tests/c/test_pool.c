@@ -67,8 +67,21 @@ static void more_tasks_linger_than_there_are_lanes(void) {
   kit_close();
 }
 
+/* Slots know tasks by 32 bits of their numbers, and so do those who compare what is awaited with what runs. */
+static void the_task_that_is_awaited_is_known_by_the_number_that_its_slot_has(void) {
+  struct shmx_outgoing message = {.body = "", .size = 0};
+  uint64_t task = (UINT64_C(1) << 32) + 7;
+  uint32_t ticket;
+  set_up();
+  CHECK(shmx_pool_submit(&pool, &message, (uint32_t)task, NULL, &ticket) == 0);
+  shmx_pool_await(&pool, task);
+  CHECK(atomic_load(&kit.sup.domain->awaited) == pool.map.slots[ticket].task);
+  kit_close();
+}
+
 int main(int argc, char **argv) {
-  static const struct test tests[] = {
-      {"more_tasks_linger_than_there_are_lanes", more_tasks_linger_than_there_are_lanes}, {NULL, NULL}};
+  static const struct test tests[] = {TEST(more_tasks_linger_than_there_are_lanes),
+                                      TEST(the_task_that_is_awaited_is_known_by_the_number_that_its_slot_has),
+                                      {0}};
   return run_tests(tests, argc, argv);
 }
