@@ -8,11 +8,7 @@ local child = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/chi
 setup(child.open)
 teardown(child.close)
 
-local function raised(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return err
-end
+local raised = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/failure.lua")
 
 -- Calls f with a pool without workers and with one of two, and expects the same of both.
 local function compare(f, given)

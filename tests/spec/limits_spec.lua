@@ -16,11 +16,9 @@ local function with_pool(given, f)
   return f(pool)
 end
 
-local function raised(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
+local failure = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/failure.lua")
+
+local function raised(f, ...) return tostring(failure(f, ...)) end
 
 local function wait_until_running(task) while task.status == "queued" do pause(0.01) end end
 

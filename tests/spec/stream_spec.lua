@@ -23,11 +23,9 @@ local function naturals()
   return source, next_number, nil, nil, closing
 end
 
-local function raised(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
+local failure = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/failure.lua")
+
+local function raised(f, ...) return tostring(failure(f, ...)) end
 
 describe("imap", function()
   it("yields the results in order, all of them, for what iterators of every kind give", function()
