@@ -20,6 +20,7 @@ bool shmx_joblog_is_open;
 static int joblog = -1;
 static bool resumes; /* the registry has a table of the names that are done */
 
+static const char end_of_cut[] = "\t(cut off)\n"; /* no name ends so: tabs in names are written otherwise */
 static const char head[] = "ended\tseconds\tworker\tattempt\tstatus\tname\n";
 
 static void write_line(const char *line, size_t size) {
@@ -77,7 +78,8 @@ bool shmx_joblog_skips(lua_State *L, int index) {
   return true;
 }
 
-/* core.joblog(path, append): lines go there from now on; an error when the file cannot be written */
+/* core.joblog(path, append, cut): lines go there from now on, behind what is there, whose last line may have been cut off; an
+ * error when the file cannot be written */
 static int open_joblog(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (lua_toboolean(L, 2) ? 0 : O_TRUNC);
@@ -86,6 +88,7 @@ static int open_joblog(lua_State *L) {
   if (joblog < 0) return shmx_error(L, "the job log cannot be written: %s: %s", path, strerror(errno));
   shmx_joblog_is_open = true;
   if (lseek(joblog, 0, SEEK_END) <= 0) write_line(head, sizeof head - 1);
+  else if (lua_toboolean(L, 3)) write_line(end_of_cut, sizeof end_of_cut - 1);
   return 0;
 }
 

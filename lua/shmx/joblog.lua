@@ -9,16 +9,16 @@ local joblog = {}
 
 local unescaped = { t = "\t", n = "\n", ["\\"] = "\\" }
 
--- The names that the log lists as done. Its last line may be cut off.
+-- The names that the log lists as done, and whether its last line was cut off, which is nobody's.
 local function read_done(path, file, value)
   local done = {}
   local text, problem = file:read "a"
   if not text then options.fail("the job log cannot be read: %s: %s", path, problem) end
   for line in text:gmatch "([^\n]*)\n" do
-    local name = line:match "^[%d.]+\t[%d.]+\t%d+\t%d+\tdone\t(.*)$"
+    local name = line:match "^[%d.]+\t[%d.]+\t%d+\t%d+\tdone\t([^\t]*)$"
     if name then done[name:gsub("\\(.)", unescaped)] = value end
   end
-  return done
+  return done, text:find "[^\n]$" ~= nil
 end
 
 local opened = false
@@ -28,13 +28,15 @@ local opened = false
 ---@param settings table
 function joblog.open(settings)
   if opened then return end
-  local same = settings.joblog ~= nil and settings.joblog == settings.resume
+  local same, cut = settings.joblog ~= nil and settings.joblog == settings.resume, false
   if settings.resume then
     local file <close>, problem, code = io.open(settings.resume, "rb")
     if not file and code ~= 2 then options.fail("the job log cannot be read: %s", problem) end
-    core.resume(file and read_done(settings.resume, file, same) or {})
+    local done = {}
+    if file then done, cut = read_done(settings.resume, file, same) end
+    core.resume(done)
   end
-  if settings.joblog then core.joblog(settings.joblog, same) end
+  if settings.joblog then core.joblog(settings.joblog, same, same and cut) end
   opened = true
 end
 

@@ -143,6 +143,15 @@ describe("a resumed run", function()
     assert.are.equal("a(-1) --> done before\ttrue\t0\t0\n", done.out)
   end)
 
+  it("goes on in a line of its own behind one that was cut off, which is not believed later either", function()
+    local cut = "1.5\t0.1\t1\t1\tdone\tpart\\t2"
+    child.write("log", cut)
+    for _ = 1, 2 do assert.matches("2\tfailed\tnil\tfalse\n", run("--joblog log --resume log").out) end
+    local list = lines "log"
+    assert.are.equal(cut .. "\t(cut off)", list[1])
+    for i = 2, #list do assert.matches("^[%d.]+\t[%d.]+\t1\t1\t%l+\t[^\t]+$", list[i]) end
+  end)
+
   it("refuses a log that cannot be read", function()
     assert.matches("script.lua:7: the job log cannot be read: %.: Is a directory", run("--resume .").err)
   end)
