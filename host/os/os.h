@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only system calls of the project: memory objects, futexes, processes, sockets with descriptors, clocks.
+ * The system calls that the project rests on: memory objects, futexes, processes, sockets with descriptors, clocks. What one
+ * file alone needs stands in it: the supervisor's epoll, the terminal (core/terminal.c), the worker's prints (core/output.c).
  *
  * Mechanism without policy: each function does one thing and returns 0, a non-negative result, or -errno. Interrupted
  * calls are repeated except where waiting is the point. Calls that tests want to make fail go through shmx_syscalls,
