@@ -95,11 +95,11 @@ static double add_f32(const float *in, int64_t count) {
   double rest = 0;
   int64_t i = 0;
   for (; i + SHMX_STEP <= count; i += SHMX_STEP) {
-    for (int k = 0; k < SHMX_WIDES; k++) sum[k] = _mm256_fmadd_pd(shmx_wide_load(in + i + SHMX_WIDE * k), one, sum[k]);
+    for (int k = 0; k < SHMX_WIDES; k++) sum[k] = _mm256_fmadd_pd(shmx_wide_load(in + i, k), one, sum[k]);
   }
   for (; i + SHMX_LANES <= count; i += SHMX_LANES) {
-    sum[0] = _mm256_fmadd_pd(shmx_wide_load(in + i), one, sum[0]);
-    sum[1] = _mm256_fmadd_pd(shmx_wide_load(in + i + SHMX_WIDE), one, sum[1]);
+    sum[0] = _mm256_fmadd_pd(shmx_wide_load(in + i, 0), one, sum[0]);
+    sum[1] = _mm256_fmadd_pd(shmx_wide_load(in + i, 1), one, sum[1]);
   }
   for (; i < count; i++) rest += (double)in[i];
   return shmx_wide_join(sum) + rest;
@@ -138,27 +138,33 @@ FOLD(prod_f64, double, double, acc *x)
 #define LARGER(x, best)  ((x) > (best))
 #define NO_NAN(x, y)     0
 
-/* Leaves the best of `width` lanes, a power of two, in the first. */
-#define JOIN_HALVES(lane, width, half, sign)                                                                           \
+/* The best of `width` lanes, a power of two. */
+#define BETTER_HALF(width, half, sign)                                                                                 \
   for (int k = 0; k < (half) && (half) < (width); k++) {                                                               \
     lane[k] = lane[k + (half)] sign lane[k] ? lane[k + (half)] : lane[k];                                              \
   }
-#define JOIN_LANES(lane, width, sign)                                                                                  \
-  JOIN_HALVES(lane, width, 64, sign)                                                                                   \
-  JOIN_HALVES(lane, width, 32, sign)                                                                                   \
-  JOIN_HALVES(lane, width, 16, sign)                                                                                   \
-  JOIN_HALVES(lane, width, 8, sign)                                                                                    \
-  JOIN_HALVES(lane, width, 4, sign)                                                                                    \
-  JOIN_HALVES(lane, width, 2, sign)                                                                                    \
-  JOIN_HALVES(lane, width, 1, sign)
+#define BEST_LANE(name, type, width, sign)                                                                             \
+  static inline type name(type *lane) {                                                                                \
+    BETTER_HALF(width, 64, sign)                                                                                       \
+    BETTER_HALF(width, 32, sign)                                                                                       \
+    BETTER_HALF(width, 16, sign)                                                                                       \
+    BETTER_HALF(width, 8, sign)                                                                                        \
+    BETTER_HALF(width, 4, sign)                                                                                        \
+    BETTER_HALF(width, 2, sign)                                                                                        \
+    BETTER_HALF(width, 1, sign)                                                                                        \
+    return lane[0];                                                                                                    \
+  }
 
 /* The least and the greatest, in lanes, so that no comparison waits for the one before it: so many that the compiler makes
  * vectors of them. Whether there is a NaN among the elements is asked of two at a time; then the row is looked at once
  * more, one by one. Either of the two alone would take as long, since it is the loads that take the time. */
 #define EXTREMES(tag, type, integer, is_nan, less, greater)                                                            \
+  enum { tag##_WIDTH = sizeof(type) > 4 ? 32 : 128 / sizeof(type) };                                                   \
+  BEST_LANE(least_of_##tag, type, tag##_WIDTH, <)                                                                      \
+  BEST_LANE(greatest_of_##tag, type, tag##_WIDTH, >)                                                                   \
   static __attribute__((noinline)) void extremes_##tag##_row(void *least, void *greatest, const char *data,            \
                                                              int64_t stride, int64_t count) {                          \
-    enum { WIDTH = sizeof(type) > 4 ? 32 : 128 / sizeof(type), HALF = WIDTH / 2 };                                     \
+    enum { WIDTH = tag##_WIDTH, HALF = WIDTH / 2 };                                                                    \
     type low = *(type *)least, high = *(type *)greatest, lows[WIDTH], highs[WIDTH];                                    \
     integer nan[HALF] = {0}, any = 0;                                                                                  \
     int64_t done = stride == (int64_t)sizeof(type) && !is_nan(low, high) && count >= WIDTH ? count : 0;                \
@@ -171,10 +177,8 @@ FOLD(prod_f64, double, double, acc *x)
       for (int k = 0; k < HALF; k++) nan[k] |= is_nan(x[k], x[k + HALF]) ? 1 : 0;                                      \
     }                                                                                                                  \
     for (int k = 0; k < HALF; k++) any |= nan[k];                                                                      \
-    JOIN_LANES(lows, WIDTH, <)                                                                                         \
-    JOIN_LANES(highs, WIDTH, >)                                                                                        \
     if (any) done = 0;                                                                                                 \
-    if (done > 0) low = lows[0], high = highs[0];                                                                      \
+    if (done > 0) low = least_of_##tag(lows), high = greatest_of_##tag(highs);                                         \
     for (int64_t i = done; i < count; i++) {                                                                           \
       const type x = *(const type *)(const void *)(data + i * stride);                                                 \
       low = less(x, low) ? x : low;                                                                                    \

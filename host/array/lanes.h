@@ -27,7 +27,10 @@ static inline double shmx_lanes_join(double *sum) {
  * other units than those that convert; no product of two f32 is rounded in double, so this gives what two would. */
 enum { SHMX_WIDE = 4, SHMX_WIDES = SHMX_STEP / SHMX_WIDE };
 
-static inline __m256d shmx_wide_load(const float *in) { return _mm256_cvtps_pd(_mm_loadu_ps(in)); }
+/* The vector number k of those at `in`. */
+static inline __m256d shmx_wide_load(const float *in, int64_t k) {
+  return _mm256_cvtps_pd(_mm_loadu_ps(in + SHMX_WIDE * k));
+}
 
 static inline double shmx_wide_join(const __m256d *sum) {
   __m256d low = (sum[0] + sum[2]) + (sum[4] + sum[6]), high = (sum[1] + sum[3]) + (sum[5] + sum[7]);

@@ -74,7 +74,7 @@ static void dot_f32(void *result, const void *a, const void *b, int64_t count) {
   int64_t i = 0;
   for (; i + SHMX_STEP <= count; i += SHMX_STEP) {
     for (int k = 0; k < SHMX_WIDES; k++) {
-      sum[k] = _mm256_fmadd_pd(shmx_wide_load(x + i + SHMX_WIDE * k), shmx_wide_load(y + i + SHMX_WIDE * k), sum[k]);
+      sum[k] = _mm256_fmadd_pd(shmx_wide_load(x + i, k), shmx_wide_load(y + i, k), sum[k]);
     }
   }
   for (; i < count; i++) rest += (double)x[i] * (double)y[i];
