@@ -174,6 +174,7 @@ struct shmx_pool_shm {
   _Atomic uint32_t lanes_used;   /* supervisor, before a worker exists: lanes below have been used at some time */
   _Atomic uint64_t published;    /* main: tasks published so far */
   _Atomic uint64_t collected;    /* main: tasks whose end it has taken in */
+  _Atomic uint32_t core;         /* main: the core on which it published last */
   _Atomic uint64_t cancelled;    /* main: tasks that it has taken back before a worker had them */
   _Atomic uint32_t watched;      /* supervisor: main is to ring at its next publication; main: it has, 0 */
   _Atomic uint64_t memory;       /* main: cap for what this pool's workers made, bytes */

@@ -14,6 +14,9 @@
  * few. As long as two processes take turns, the kernel may move one to the idle core, and there the next wake-up costs
  * twice as much as beside its waker.
  *
+ * Giving the core away need not help: who was woken may have more of it to come than the one who woke it, and then the kernel
+ * gives it back at once. A worker that so keeps main from seeing its last result sleeps (worker.c).
+ *
  * The kernel leaves processes that never sleep where they are, even two that wait for each other on one core beside an idle
  * one. Who has had to share its core for a while, without a sleep between, tries another.
  */
@@ -78,6 +81,9 @@ static inline void shmx_patience_yield(struct shmx_patience *patience, int64_t n
 static inline bool shmx_patience_takes_turns(const struct shmx_patience *patience) {
   return patience->turns >= SHMX_PATIENCE_TURNS_MAX;
 }
+
+/* Who waits has given its core away already, for as long as others wanted it. */
+static inline bool shmx_patience_yields(const struct shmx_patience *patience) { return patience->until != 0; }
 
 /* Between two looks. False when it is over. */
 static inline bool shmx_patience_lasts(struct shmx_patience *patience) {

@@ -82,6 +82,7 @@ int shmx_pool_submit(struct shmx_pool *pool, const struct shmx_outgoing *message
   }
   pool->in_flight++;
   atomic_store_explicit(&pool->map.shm->published, ++pool->published, memory_order_relaxed);
+  atomic_store_explicit(&pool->map.shm->core, shmx_os_core(), memory_order_relaxed);
   if (shmx_board_wake_one(&pool->map)) shmx_patience_share(&pool->host->link.patience);
   if (pool->shown) wake_watcher(pool);
   return 0;

@@ -152,6 +152,15 @@ static bool has_reason_to_wake(struct worker *w) {
          atomic_load(&w->domain->trim) != w->trim_seen;
 }
 
+/* Main has not seen our last result: it was on this core when it published the task, and we have the core. The kernel lets
+ * who was woken go first, and it may do so for longer than we look, however often we give the core away. */
+static bool keeps_main_off(struct worker *w) {
+  uint64_t count = w->results.index;
+  if (!shmx_patience_yields(&w->link.patience) || count == 0) return false;
+  if (shmx_ring_was_read(&w->results, count - 1)) return false;
+  return atomic_load_explicit(&w->pool->shm->core, memory_order_relaxed) == shmx_os_core();
+}
+
 /* Looks for work as long as some is likely to come soon, and meanwhile does what the supervisor asks. */
 static bool search(struct worker *w) {
   shmx_patience_begin(&w->link.patience);
@@ -160,7 +169,8 @@ static bool search(struct worker *w) {
   do {
     if (shmx_board_has_work(w->pool) || closing(w)) return true;
     shmx_memory_attend(w->memory);
-  } while (shmx_patience_lasts(&w->link.patience) && !shmx_patience_takes_turns(&w->link.patience));
+  } while (shmx_patience_lasts(&w->link.patience) && !shmx_patience_takes_turns(&w->link.patience) &&
+           !keeps_main_off(w));
   return false;
 }
 

@@ -286,6 +286,8 @@ int64_t shmx_os_now_about(void) {
 
 void shmx_os_yield(void) { sched_yield(); }
 
+uint32_t shmx_os_core(void) { return (uint32_t)sched_getcpu(); }
+
 void shmx_os_change_core(void) {
   cpu_set_t allowed, one;
   int here = sched_getcpu(), next = here;

@@ -140,7 +140,8 @@ static inline void shmx_os_pause(void) {
 #endif
 }
 
-void shmx_os_yield(void); /* lets others run that wait for this core */
+void shmx_os_yield(void);    /* lets others run that wait for this core */
+uint32_t shmx_os_core(void); /* the number of the core that this thread runs on */
 /* Goes on, on another of the cores that this thread may use, if there is one; where it may run stays as it was. */
 void shmx_os_change_core(void);
 

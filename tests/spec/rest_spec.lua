@@ -32,6 +32,25 @@ describe("workers", function()
       end
     ]]
   end)
+
+  -- Main has used up its turn when it asks, so the kernel lets the woken worker go first, again and again.
+  it("leave main the only core when it waits for them after a computation", function()
+    local ticks = passes [[
+      local shmx = require "shmx"
+      local core = io.open("/proc/self/status"):read("a"):match("Cpus_allowed_list:%s*(%d+)")
+      assert(os.execute(("taskset -cp %s %d >/dev/null"):format(core, shmx.pid())))
+      local pool <close> = shmx.pool { workers = 1 }
+      for i = 1, 3000 do
+        for _ = 1, 50000 do end
+        assert(pool:submit(function(x) return x + 1 end, i):get() == i + 1)
+      end
+      local stat = io.open(("/proc/%d/stat"):format(pool.workers[1].pid)):read("a")
+      local user, kernel = stat:match("^.*%) %S" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
+      print(user + kernel)
+    ]]
+    -- One or two are usual; 24 or more if the worker looks for the next task while main waits for the core.
+    assert.is_true(tonumber(ticks) < 12, ("3000 short tasks took the worker %s ticks"):format(ticks))
+  end)
 end)
 
 describe("an idle pool of eight workers", function()
