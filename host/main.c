@@ -293,24 +293,23 @@ static void push_libraries(lua_State *L, const struct command *command) {
   }
 }
 
+/* Sets field `key` of the table on the top, unless nothing was said. */
+static void set_text(lua_State *L, const char *key, const char *text) {
+  lua_pushstring(L, text); /* nil for NULL */
+  lua_setfield(L, -2, key);
+}
+
 static void publish_settings(lua_State *L, const struct command *command) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, "shmx.settings");
   if (command->workers >= 0) {
     lua_pushinteger(L, command->workers);
     lua_setfield(L, -2, "workers");
   }
-  if (command->memory != NULL) {
-    lua_pushstring(L, command->memory);
-    lua_setfield(L, -2, "memory");
-  }
-  lua_pushstring(L, command->trace); /* nil for NULL */
-  lua_setfield(L, -2, "trace");
-  lua_pushstring(L, command->report);
-  lua_setfield(L, -2, "report");
-  lua_pushstring(L, command->joblog);
-  lua_setfield(L, -2, "joblog");
-  lua_pushstring(L, command->resume);
-  lua_setfield(L, -2, "resume");
+  set_text(L, "memory", command->memory);
+  set_text(L, "trace", command->trace);
+  set_text(L, "report", command->report);
+  set_text(L, "joblog", command->joblog);
+  set_text(L, "resume", command->resume);
   if (command->progress != NULL) {
     lua_pushboolean(L, strcmp(command->progress, "--progress") == 0);
     lua_setfield(L, -2, "progress");
@@ -319,8 +318,6 @@ static void publish_settings(lua_State *L, const struct command *command) {
   lua_setfield(L, -2, "environment");
   lua_pushboolean(L, command->warnings);
   lua_setfield(L, -2, "warnings");
-  lua_pushstring(L, command->program);
-  lua_setfield(L, -2, "program");
   push_libraries(L, command);
   lua_setfield(L, -2, "libraries");
   lua_pop(L, 1);
