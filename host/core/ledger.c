@@ -303,16 +303,3 @@ void shmx_ledger_seal(struct shmx_ledger *ledger, uint64_t segment) {
   struct shmx_entry *entry = shmx_ledger_find_segment(ledger, segment);
   if (entry) entry->sealed = 1;
 }
-
-size_t shmx_ledger_holders(const struct shmx_ledger *ledger, uint64_t segment, uint32_t *peers, size_t max) {
-  struct shmx_entry *entry = shmx_ledger_find_segment(ledger, segment);
-  if (!entry) return 0;
-  size_t count = 0;
-  if (entry->main_holds && count++ < max) peers[0] = SHMX_PEER_MAIN;
-  for (uint32_t i = 0; i < entry->nshares; i++) {
-    struct shmx_share share = shmx_entry_shares(entry)[i];
-    if (share.held && share.peer != SHMX_PEER_MAIN && count++ < max) peers[count - 1] = share.peer;
-  }
-  if (entry->task_holds && count++ < max) peers[count - 1] = SHMX_PEER_NONE;
-  return count;
-}

@@ -93,10 +93,6 @@ bool shmx_ledger_next_chore(struct shmx_ledger *ledger, struct shmx_chore *chore
 
 void shmx_ledger_stats(const struct shmx_ledger *ledger, struct shmx_ledger_stats *stats);
 
-/* The peers that hold a segment, at most `max` of them, main first; the number of holders is returned, the board's
- * hold counted as SHMX_PEER_NONE. 0 for a segment that is not known. */
-size_t shmx_ledger_holders(const struct shmx_ledger *ledger, uint64_t segment, uint32_t *peers, size_t max);
-
 /* A segment that somebody keeps, and how far it is known: `chunk` 0 means that its maker has not been heard of yet. */
 struct shmx_ledger_view {
   uint64_t segment, chunk, size;
