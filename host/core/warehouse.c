@@ -62,11 +62,11 @@ static bool would_exceed(struct shmx_memory *memory, uint64_t used, uint64_t mor
 
 /* A chunk of this size, which is charged, takes the last seat, and that is not ours to take (supervisor_memory.c). Where
  * there are fewer than two seats, or when a chunk is that small, there is no last one. */
-static bool takes_last_seat(struct shmx_memory *memory, uint64_t used, uint64_t size) {
+static bool takes_last_seat(struct shmx_memory *memory, uint64_t size) {
   struct shmx_link *link = memory->link;
   if (!link || !link->pool || size <= SMALL_FIRST || size <= memory->served) return false;
   if (size > shmx_memory_budget(memory) / 2 || size > cap_of(memory) / 2) return false;
-  return would_exceed(memory, used, size) && shmx_board_has_older(link->pool, own_order(link));
+  return would_exceed(memory, count_charged(memory), size) && shmx_board_has_older(link->pool, own_order(link));
 }
 
 /* An older task waits for memory: ours has to stand behind it. */
@@ -91,7 +91,7 @@ static int charge(struct shmx_memory *memory, uint64_t size) {
   if (must_stand_back(memory)) return -EDQUOT;
   set_charge(memory, memory->charged + size);
   uint64_t used = count_charged(memory);
-  if (would_exceed(memory, used, 0) || takes_last_seat(memory, used, size)) {
+  if (would_exceed(memory, used, 0) || takes_last_seat(memory, size)) {
     set_charge(memory, memory->charged - size);
     return -EDQUOT;
   }
@@ -212,7 +212,7 @@ static struct shmx_chunk *find_warm(struct shmx_memory *memory, uint64_t size) {
 
 static int get_large(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
   struct shmx_chunk *best = find_warm(memory, size);
-  if (best && (must_stand_back(memory) || takes_last_seat(memory, count_charged(memory), best->size))) return -EDQUOT;
+  if (best && (must_stand_back(memory) || takes_last_seat(memory, best->size))) return -EDQUOT;
   if (best) {
     best->freed_at = 0;
     memory->warm -= best->size;
