@@ -51,6 +51,11 @@ int shmx_options_axis(lua_State *L, int arg, int ndim) {
   return lua_isnil(L, arg) ? -1 : shmx_array_check_axis(L, arg, arg, ndim);
 }
 
+int shmx_options_read_axis(lua_State *L, int arg, const char *const *names, int ndim) {
+  shmx_options_check_axis(L, arg, names);
+  return shmx_options_axis(L, arg, ndim);
+}
+
 bool shmx_options_find(lua_State *L, int arg, const char *name) {
   if (!lua_istable(L, arg)) return false;
   lua_pushstring(L, name);

@@ -24,6 +24,9 @@ void shmx_options_check_axis(lua_State *L, int arg, const char *const *names);
 /* The axis that stands there, 0-based, of an array of `ndim` dimensions; -1 if it is nil. */
 int shmx_options_axis(lua_State *L, int arg, int ndim);
 
+/* Both. */
+int shmx_options_read_axis(lua_State *L, int arg, const char *const *names, int ndim);
+
 /* Whether an option is given, which is then pushed; otherwise nothing is. `arg` has been checked. */
 bool shmx_options_find(lua_State *L, int arg, const char *name);
 

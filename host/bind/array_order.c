@@ -13,13 +13,6 @@
 
 enum { AXIS = 2, OPTIONS = 3 };
 
-/* Brings the arguments to their places; returns the axis or -1. */
-static int read_axis(lua_State *L, const char *const *names) {
-  int ndim = shmx_array_check(L, 1)->view.ndim;
-  shmx_options_check_axis(L, AXIS, names);
-  return shmx_options_axis(L, AXIS, ndim);
-}
-
 void shmx_array_sort(lua_State *L, const struct shmx_sort *sort) {
   switch (shmx_sort_run(sort)) {
   case 0: return;
@@ -30,7 +23,7 @@ void shmx_array_sort(lua_State *L, const struct shmx_sort *sort) {
 
 static int sort(lua_State *L, bool positions) {
   static const char *const names[] = {"axis", "descending", "out", NULL};
-  int axis = read_axis(L, names);
+  int axis = shmx_options_read_axis(L, AXIS, names, shmx_array_check(L, 1)->view.ndim);
   bool descending = shmx_options_boolean(L, OPTIONS, "descending");
   struct shmx_view in = shmx_array_check(L, 1)->view, dense;
   enum shmx_dtype result = positions ? SHMX_I64 : in.dtype;
@@ -63,7 +56,7 @@ void shmx_array_flatten(lua_State *L) {
 
 static int scan(lua_State *L, enum shmx_scan scan) {
   static const char *const names[] = {"axis", "out", NULL};
-  int axis = read_axis(L, names);
+  int axis = shmx_options_read_axis(L, AXIS, names, shmx_array_check(L, 1)->view.ndim);
   if (axis < 0) shmx_array_flatten(L);
   struct shmx_view in = shmx_array_check(L, 1)->view, dense;
   shmx_array_dense(L, &dense, shmx_scan_dtype(in.dtype), &in);
@@ -80,7 +73,7 @@ static int array_cumprod(lua_State *L) { return scan(L, SHMX_SCAN_PROD); }
 /* a:diff([axis]): each element less the one before it; of bools whether they differ. */
 static int array_diff(lua_State *L) {
   static const char *const names[] = {"axis", "out", NULL};
-  int axis = read_axis(L, names);
+  int axis = shmx_options_read_axis(L, AXIS, names, shmx_array_check(L, 1)->view.ndim);
   struct shmx_view in = shmx_array_check(L, 1)->view, dense;
   if (axis < 0) axis = in.ndim - 1;
   int64_t shape[SHMX_MAX_NDIM], count = in.shape[axis] > 0 ? in.shape[axis] - 1 : 0;

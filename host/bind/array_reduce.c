@@ -14,13 +14,6 @@
 
 enum { AXIS = 2, OPTIONS = 3 };
 
-/* Brings the arguments after the array to their places, the axis (or nil) and the options (or nil); returns the axis or -1.
- */
-static int read_axis(lua_State *L, const char *const *names, int ndim) {
-  shmx_options_check_axis(L, AXIS, names);
-  return shmx_options_axis(L, AXIS, ndim);
-}
-
 /* The shape of the result; its ndim is 0 if it is a single element. */
 static struct shmx_view result_shape(const struct shmx_view *in, int axis, bool keepdims) {
   struct shmx_view shape = *in;
@@ -84,7 +77,7 @@ static int array_reduce(lua_State *L) {
   struct shmx_reduce call = {.reduction = (enum shmx_reduction)lua_tointeger(L, lua_upvalueindex(2)), .axis = -1};
   bool plain = lua_gettop(L) == 1, is_variance = call.reduction == SHMX_REDUCE_VAR || call.reduction == SHMX_REDUCE_STD;
   call.in = shmx_array_check(L, 1)->view;
-  if (!plain) call.axis = read_axis(L, is_variance ? names_of_variances : names, call.in.ndim);
+  if (!plain) call.axis = shmx_options_read_axis(L, AXIS, is_variance ? names_of_variances : names, call.in.ndim);
   if (needs_elements(call.reduction)) check_elements(L, &call.in, call.axis);
   if (plain) return reduce_to_number(L, &call);
   call.ddof = shmx_options_number(L, OPTIONS, "ddof", 0);
@@ -118,7 +111,7 @@ static int array_minmax(lua_State *L) {
   static const char *const names[] = {"axis", "keepdims", NULL};
   struct shmx_minmax call = {.in = shmx_array_check(L, 1)->view, .axis = -1};
   bool plain = lua_gettop(L) == 1;
-  if (!plain) call.axis = read_axis(L, names, call.in.ndim);
+  if (!plain) call.axis = shmx_options_read_axis(L, AXIS, names, call.in.ndim);
   check_elements(L, &call.in, call.axis);
   if (plain) return minmax_to_numbers(L, &call);
   struct shmx_view shape = result_shape(&call.in, call.axis, shmx_options_boolean(L, OPTIONS, "keepdims"));

@@ -143,8 +143,7 @@ static int array_take(lua_State *L) {
   static const char *const names[] = {"axis", "mode", "out", NULL};
   if (shmx_array_take_quickly(L)) return 1;
   struct shmx_view in = shmx_array_check(L, 1)->view;
-  shmx_options_check_axis(L, AXIS, names);
-  int axis = shmx_options_axis(L, AXIS, in.ndim);
+  int axis = shmx_options_read_axis(L, AXIS, names, in.ndim);
   struct shmx_view choice = check_choice(L);
   bool clip = check_mode(L, choice.dtype == SHMX_BOOL);
   if (choice.dtype != SHMX_BOOL) return take_positions(L, axis, clip);
