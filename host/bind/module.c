@@ -153,8 +153,11 @@ int shmx_error(lua_State *L, const char *format, ...) {
   return lua_error(L);
 }
 
-const char *shmx_type_name(lua_State *L, int index) {
-  return luaL_getmetafield(L, index, "__name") == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, index);
+const char *shmx_push_type(lua_State *L, int index) {
+  int named = luaL_getmetafield(L, index, "__name");
+  if (named == LUA_TSTRING) return lua_tostring(L, -1);
+  if (named != LUA_TNIL) lua_pop(L, 1);
+  return lua_pushstring(L, luaL_typename(L, index));
 }
 
 /* core.where() -> "script.lua:12: " */

@@ -28,8 +28,8 @@ bool shmx_is_own_source(lua_State *L, const char *source);
 /* Like luaL_error, with the position of shmx_push_where: whoever calls through a Lua part of the library is not blamed. */
 int shmx_error(lua_State *L, const char *format, ...);
 
-/* The type of a value as errors call it: "shmx.task" and not "userdata". What it stays valid by may be pushed. */
-const char *shmx_type_name(lua_State *L, int index);
+/* Pushes the type of a value as people read it: "shmx.task" and not "userdata". */
+const char *shmx_push_type(lua_State *L, int index);
 
 /* Like lua_pcall, for what must not be cut short by Ctrl-C, because its errors are another's: an interrupt waits until the
  * call is over. The hook that raises it asks whether such a call runs. */

@@ -240,7 +240,7 @@ static int submit_function(lua_State *L, struct lua_pool *pool, int count, struc
 /* The function is at its place, with `count` - 1 arguments behind it: raises an error unless all is well. */
 static void check_submission(lua_State *L, struct lua_pool *pool) {
   if (lua_type(L, FUNCTION) != LUA_TFUNCTION)
-    shmx_error(L, "bad argument #1 to 'submit' (function expected, got %s)", shmx_type_name(L, FUNCTION));
+    shmx_error(L, "bad argument #1 to 'submit' (function expected, got %s)", shmx_push_type(L, FUNCTION));
   check_can_submit(L, pool);
   keep_up(L, pool);
   check_can_submit(L, pool);

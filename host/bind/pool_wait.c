@@ -280,14 +280,14 @@ static lua_Integer find_ended(lua_State *L, int list) {
 /* Refuses what is no list of submitted tasks. Returns how many. */
 static lua_Integer check_list(lua_State *L, const char *name) {
   if (!lua_istable(L, 1))
-    return shmx_error(L, "bad argument #1 to '%s' (a list of tasks expected, got %s)", name, shmx_type_name(L, 1));
+    return shmx_error(L, "bad argument #1 to '%s' (a list of tasks expected, got %s)", name, shmx_push_type(L, 1));
   lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, i);
     struct shmx_task *task = shmx_task_test(L, -1);
     if (!task)
       return shmx_error(L, "bad argument #1 to '%s' (element %I is not a task but a %s)", name, (LUAI_UACINT)i,
-                        shmx_type_name(L, -1));
+                        shmx_push_type(L, -1));
     if (task->status == SHMX_TASK_NEW && !task->pending)
       return shmx_error(L, "bad argument #1 to '%s' (element %I has not been submitted to a pool)", name,
                         (LUAI_UACINT)i);

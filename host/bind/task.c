@@ -12,6 +12,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "bind/module.h"
 #include "bind/task_parts.h"
 #include "os/os.h"
 
@@ -103,10 +104,7 @@ static void push_description(lua_State *L, int index) {
   } else if (type == LUA_TSTRING) {
     lua_pushfstring(L, "string of %I bytes", (LUAI_UACINT)lua_rawlen(L, index));
   } else {
-    int named = luaL_getmetafield(L, index, "__name");
-    if (named == LUA_TSTRING) return;
-    if (named != LUA_TNIL) lua_pop(L, 1);
-    lua_pushstring(L, lua_typename(L, type));
+    shmx_push_type(L, index);
   }
 }
 

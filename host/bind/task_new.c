@@ -13,7 +13,7 @@ enum { ARGUMENTS_MAX = 1000000 - 16 }; /* less than what fits on a Lua stack */
 
 static void check_function(lua_State *L, int index, const char *what) {
   if (lua_type(L, index) == LUA_TFUNCTION) return;
-  shmx_error(L, "bad %s to 'task' (function expected, got %s)", what, shmx_type_name(L, index));
+  shmx_error(L, "bad %s to 'task' (function expected, got %s)", what, shmx_push_type(L, index));
 }
 
 static bool is_known_field(const char *key) {
@@ -86,7 +86,7 @@ static int task_from_table(lua_State *L) {
     shmx_task_check(L, task)->named = true;
     lua_setiuservalue(L, task, SHMX_TASK_NAME);
   } else if (named != LUA_TNIL)
-    shmx_error(L, "bad field 'name' to 'task' (string expected, got %s)", shmx_type_name(L, -1));
+    shmx_error(L, "bad field 'name' to 'task' (string expected, got %s)", shmx_push_type(L, -1));
   read_limits(L, shmx_task_check(L, task));
   lua_settop(L, task);
   return 1;
