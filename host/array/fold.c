@@ -133,10 +133,8 @@ FOLD(prod_f64, double, double, acc *x)
 #define LESS(x, best)    (((x) < (best)) | ((x) != (x)))
 #define GREATER(x, best) (((x) > (best)) | ((x) != (x)))
 
-/* The same where there are only numbers. */
-#define SMALLER(x, best) ((x) < (best))
-#define LARGER(x, best)  ((x) > (best))
-#define NO_NAN(x, y)     0
+/* Of two integers. */
+#define NO_NAN(x, y) 0
 
 /* The best of `width` lanes, a power of two. */
 #define BETTER_HALF(width, half, sign)                                                                                 \
@@ -158,7 +156,7 @@ FOLD(prod_f64, double, double, acc *x)
 /* The least and the greatest, in lanes, so that no comparison waits for the one before it: so many that the compiler makes
  * vectors of them. Whether there is a NaN among the elements is asked of two at a time; then the row is looked at once
  * more, one by one. Either of the two alone would take as long, since it is the loads that take the time. */
-#define EXTREMES(tag, type, integer, is_nan, less, greater)                                                            \
+#define EXTREMES(tag, type, integer, is_nan)                                                                           \
   enum { tag##_WIDTH = sizeof(type) > 4 ? 32 : 128 / sizeof(type) };                                                   \
   BEST_LANE(least_of_##tag, type, tag##_WIDTH, <)                                                                      \
   BEST_LANE(greatest_of_##tag, type, tag##_WIDTH, >)                                                                   \
@@ -181,8 +179,8 @@ FOLD(prod_f64, double, double, acc *x)
     if (done > 0) low = least_of_##tag(lows), high = greatest_of_##tag(highs);                                         \
     for (int64_t i = done; i < count; i++) {                                                                           \
       const type x = *(const type *)(const void *)(data + i * stride);                                                 \
-      low = less(x, low) ? x : low;                                                                                    \
-      high = greater(x, high) ? x : high;                                                                              \
+      low = LESS(x, low) ? x : low;                                                                                    \
+      high = GREATER(x, high) ? x : high;                                                                              \
     }                                                                                                                  \
     *(type *)least = low;                                                                                              \
     *(type *)greatest = high;                                                                                          \
@@ -195,12 +193,12 @@ FOLD(prod_f64, double, double, acc *x)
     type least = *(type *)accumulator;                                                                                 \
     extremes_##tag##_row(&least, accumulator, data, stride, count);                                                    \
   }                                                                                                                    \
-  EACH(min_##tag, type, type, less(x, acc) ? x : acc)                                                                  \
-  EACH(max_##tag, type, type, greater(x, acc) ? x : acc)
-#define INTEGER_EXTREMES(constant, tag, type) EXTREMES(tag, type, type, NO_NAN, SMALLER, LARGER)
+  EACH(min_##tag, type, type, LESS(x, acc) ? x : acc)                                                                  \
+  EACH(max_##tag, type, type, GREATER(x, acc) ? x : acc)
+#define INTEGER_EXTREMES(constant, tag, type) EXTREMES(tag, type, type, NO_NAN)
 SHMX_INTEGER_DTYPES(INTEGER_EXTREMES)
-EXTREMES(f32, float, int32_t, __builtin_isunordered, LESS, GREATER)
-EXTREMES(f64, double, int64_t, __builtin_isunordered, LESS, GREATER)
+EXTREMES(f32, float, int32_t, __builtin_isunordered)
+EXTREMES(f64, double, int64_t, __builtin_isunordered)
 
 /* --- truth: a row is left as soon as the answer is known, but for the block at hand --- */
 
