@@ -36,7 +36,7 @@ function joblog.open(settings)
     if file then done, cut = read_done(settings.resume, file, same) end
     core.resume(done)
   end
-  if settings.joblog then core.joblog(settings.joblog, same, same and cut) end
+  if settings.joblog then core.joblog(settings.joblog, same, cut) end
   opened = true
 end
 
