@@ -23,11 +23,11 @@ static void push_weights(lua_State *L, int options, const struct shmx_view *in) 
   }
   const struct shmx_array *weights = shmx_array_test(L, -1);
   if (!weights || !weights->view.data) {
-    shmx_array_bad_argument(L, options, "weights must be an open array, not %s", shmx_array_describe(L, -1));
+    shmx_options_fail(L, "weights", "an open array is expected, got %s", shmx_array_describe(L, -1));
   }
   if (!shmx_view_same_shape(&weights->view, in)) {
-    shmx_array_bad_argument(L, options, "the weights have the shape %s, the array %s",
-                            shmx_array_push_shape(L, &weights->view), shmx_array_push_shape(L, in));
+    shmx_options_fail(L, "weights", "they have the shape %s, the array %s", shmx_array_push_shape(L, &weights->view),
+                      shmx_array_push_shape(L, in));
   }
 }
 
@@ -59,9 +59,7 @@ static int array_bincount(lua_State *L) {
   }
   shmx_options_check(L, OPTIONS, names);
   lua_Integer least = shmx_options_integer(L, OPTIONS, "minlength", 0);
-  if (least < 0) {
-    return shmx_array_bad_argument(L, OPTIONS, "minlength must not be negative, got %I", (LUAI_UACINT)least);
-  }
+  if (least < 0) return shmx_options_fail(L, "minlength", "it must not be negative, got %I", (LUAI_UACINT)least);
   push_weights(L, OPTIONS, &in);
   in = shmx_array_check(L, 1)->view;
   int64_t bad = shmx_bins_check(&in, &most);
@@ -100,13 +98,10 @@ static double read_end(lua_State *L, int i) {
 /* Reads option `range`; false if there is none. */
 static bool read_range(lua_State *L, double *low, double *high) {
   if (!shmx_options_find(L, OPTIONS, "range")) return false;
-  if (!lua_istable(L, -1))
-    shmx_array_bad_argument(L, OPTIONS, "range must be {low, high}, not %s", shmx_array_describe(L, -1));
+  if (!lua_istable(L, -1)) shmx_options_fail(L, "range", "{low, high} is expected, got %s", shmx_array_describe(L, -1));
   *low = read_end(L, 1);
   *high = read_end(L, 2);
-  if (!(*low <= *high)) {
-    shmx_array_bad_argument(L, OPTIONS, "range must be {low, high}, two numbers in this order");
-  }
+  if (!(*low <= *high)) shmx_options_fail(L, "range", "{low, high} is expected, two numbers in this order");
   lua_pop(L, 1);
   return true;
 }
@@ -173,7 +168,7 @@ static bool push_edges(lua_State *L, enum shmx_dtype dtype) {
     return true;
   }
   if (shmx_options_find(L, OPTIONS, "range")) {
-    shmx_array_bad_argument(L, OPTIONS, "a range is for a number of bins, not for edges");
+    shmx_options_fail(L, "range", "it is for a number of bins, not for edges");
   }
   if (lua_istable(L, BINS)) push_listed_edges(L);
   else if (shmx_array_test(L, BINS)) lua_pushvalue(L, BINS);

@@ -18,7 +18,7 @@ static int array_equal(lua_State *L) {
 
 static double check_tolerance(lua_State *L, const char *name, double otherwise) {
   double value = shmx_options_number(L, 3, name, otherwise);
-  if (!(value >= 0)) shmx_array_bad_argument(L, 3, "%s must be a number from 0 on, got %f", name, value);
+  if (!(value >= 0)) shmx_options_fail(L, name, "a number from 0 on is expected, got %f", value);
   return value;
 }
 

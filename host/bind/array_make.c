@@ -7,20 +7,25 @@
 #include "bind/array_element.h"
 #include "bind/array_options.h"
 
-enum shmx_dtype shmx_array_check_dtype(lua_State *L, int arg) {
-  enum shmx_dtype dtype;
+const char *shmx_array_read_dtype(lua_State *L, int index, enum shmx_dtype *dtype) {
   size_t length;
-  const char *name = lua_type(L, arg) == LUA_TSTRING ? lua_tolstring(L, arg, &length) : NULL;
-  if (name && shmx_dtype_parse(name, length, &dtype)) return dtype;
-  const char *got = shmx_array_describe(L, arg);
+  const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
+  if (name && shmx_dtype_parse(name, length, dtype)) return NULL;
+  const char *got = shmx_array_describe(L, index);
   lua_pushstring(L, shmx_dtype_name((enum shmx_dtype)0));
   for (int i = 1; i < SHMX_DTYPE_COUNT; i++) {
     lua_pushfstring(L, " %s", shmx_dtype_name((enum shmx_dtype)i));
     lua_concat(L, 2);
   }
-  shmx_array_bad_argument(L, arg, "%s %s; the dtypes are %s", name ? "unknown dtype" : "a dtype is expected, got", got,
-                          lua_tostring(L, -1));
-  return SHMX_DTYPE_COUNT;
+  return lua_pushfstring(L, "%s %s; the dtypes are %s", name ? "unknown dtype" : "a dtype is expected, got", got,
+                         lua_tostring(L, -1));
+}
+
+enum shmx_dtype shmx_array_check_dtype(lua_State *L, int arg) {
+  enum shmx_dtype dtype = SHMX_DTYPE_COUNT;
+  const char *problem = shmx_array_read_dtype(L, arg, &dtype);
+  if (problem) shmx_array_bad_argument(L, arg, "%s", problem);
+  return dtype;
 }
 
 /* Reads one size from the top of the stack; `number` is 0 for a size alone, and its place in a shape otherwise. */
@@ -81,7 +86,7 @@ static const char *check_name(lua_State *L, int arg) {
   if (!shmx_options_find(L, arg, "name")) return NULL;
   const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
   if (!name || strlen(name) != lua_rawlen(L, -1))
-    shmx_array_bad_argument(L, arg, "name must be a text, not %s", shmx_array_describe(L, -1));
+    shmx_options_fail(L, "name", "a text is expected, got %s", shmx_array_describe(L, -1));
   return name;
 }
 

@@ -230,8 +230,8 @@ static enum shmx_dtype find_dtype(lua_State *L, struct mapping *m, int options, 
     struct shmx_array *out = shmx_array_test(L, -1);
     dtype = out ? out->view.dtype : m->in[0].dtype; /* what it is instead is said later */
   } else if (shmx_options_find(L, options, "dtype")) {
-    lua_replace(L, 2); /* in place of the function, which is elsewhere by now */
-    return shmx_array_check_dtype(L, 2);
+    const char *problem = shmx_array_read_dtype(L, -1, &dtype);
+    if (problem) shmx_options_fail(L, "dtype", "%s", problem);
   } else {
     return choose_dtype(m, count > 0 ? find_kind(L, m) : m->in[0].dtype);
   }

@@ -2,6 +2,7 @@
 /* Options and results of functions on arrays: see bind/array_options.h. */
 #include "bind/array_options.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "array/broadcast.h"
@@ -16,14 +17,24 @@ static bool is_among(const char *key, const char *const *names) {
   return false;
 }
 
-static int refuse_key(lua_State *L, int arg, const char *const *names) {
-  const char *got = shmx_array_describe(L, -2);
+int shmx_options_fail(lua_State *L, const char *name, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  const char *message = lua_pushvfstring(L, format, args);
+  va_end(args);
+  return luaL_error(L, "bad option '%s' to '%s' (%s)", name, function_name(L), message);
+}
+
+/* The key below the top is no option's name. */
+static int refuse_key(lua_State *L, const char *const *names) {
+  bool named = lua_type(L, -2) == LUA_TSTRING;
+  const char *got = named ? lua_tostring(L, -2) : lua_pushfstring(L, "[%s]", shmx_array_describe(L, -2));
   lua_pushstring(L, *names++);
   for (; *names; names++) {
     lua_pushfstring(L, ", %s", *names);
     lua_concat(L, 2);
   }
-  return shmx_array_bad_argument(L, arg, "unknown option %s; the options are %s", got, lua_tostring(L, -1));
+  return shmx_options_fail(L, got, "known are: %s", lua_tostring(L, -1));
 }
 
 void shmx_options_check(lua_State *L, int arg, const char *const *names) {
@@ -34,7 +45,7 @@ void shmx_options_check(lua_State *L, int arg, const char *const *names) {
     shmx_array_bad_argument(L, arg, "a table of options is expected, got %s", shmx_array_describe(L, arg));
   }
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING || !is_among(lua_tostring(L, -2), names)) refuse_key(L, arg, names);
+    if (lua_type(L, -2) != LUA_TSTRING || !is_among(lua_tostring(L, -2), names)) refuse_key(L, names);
   }
 }
 
@@ -89,7 +100,7 @@ lua_Integer shmx_options_integer(lua_State *L, int arg, const char *name, lua_In
   lua_Integer value = otherwise;
   if (!shmx_options_find(L, arg, name)) return otherwise;
   if (!shmx_array_to_integer(L, -1, &value)) {
-    shmx_array_bad_argument(L, arg, "%s must be an integer, not %s", name, shmx_array_describe(L, -1));
+    shmx_options_fail(L, name, "an integer is expected, got %s", shmx_array_describe(L, -1));
   }
   lua_pop(L, 1);
   return value;
@@ -98,7 +109,7 @@ lua_Integer shmx_options_integer(lua_State *L, int arg, const char *name, lua_In
 lua_Number shmx_options_number(lua_State *L, int arg, const char *name, lua_Number otherwise) {
   if (!shmx_options_find(L, arg, name)) return otherwise;
   if (lua_type(L, -1) != LUA_TNUMBER) {
-    shmx_array_bad_argument(L, arg, "%s must be a number, not %s", name, shmx_array_describe(L, -1));
+    shmx_options_fail(L, name, "a number is expected, got %s", shmx_array_describe(L, -1));
   }
   lua_Number value = lua_tonumber(L, -1);
   lua_pop(L, 1);
@@ -108,7 +119,7 @@ lua_Number shmx_options_number(lua_State *L, int arg, const char *name, lua_Numb
 bool shmx_options_boolean(lua_State *L, int arg, const char *name) {
   if (!shmx_options_find(L, arg, name)) return false;
   if (!lua_isboolean(L, -1)) {
-    shmx_array_bad_argument(L, arg, "%s must be a boolean, not %s", name, shmx_array_describe(L, -1));
+    shmx_options_fail(L, name, "a boolean is expected, got %s", shmx_array_describe(L, -1));
   }
   bool value = lua_toboolean(L, -1);
   lua_pop(L, 1);
@@ -134,7 +145,7 @@ void shmx_array_check_out(lua_State *L, const struct shmx_array *out) {
 static struct shmx_array *find_out(lua_State *L, int arg) {
   if (!shmx_options_find(L, arg, "out")) return NULL;
   struct shmx_array *out = shmx_array_test(L, -1);
-  if (!out) shmx_array_bad_argument(L, arg, "out must be an array, not %s", shmx_array_describe(L, -1));
+  if (!out) shmx_options_fail(L, "out", "an array is expected, got %s", shmx_array_describe(L, -1));
   shmx_array_check_out(L, out);
   return out;
 }

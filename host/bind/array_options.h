@@ -27,6 +27,10 @@ int shmx_options_axis(lua_State *L, int arg, int ndim);
 /* Both. */
 int shmx_options_read_axis(lua_State *L, int arg, const char *const *names, int ndim);
 
+/* Raises "bad option 'name' to 'function' (...)". People see options by their names: at which argument the table stands,
+ * and whether there was an axis before it, says nothing. */
+int shmx_options_fail(lua_State *L, const char *name, const char *format, ...);
+
 /* Whether an option is given, which is then pushed; otherwise nothing is. `arg` has been checked. */
 bool shmx_options_find(lua_State *L, int arg, const char *name);
 

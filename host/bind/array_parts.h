@@ -30,6 +30,9 @@ static inline bool shmx_array_to_integer(lua_State *L, int index, lua_Integer *o
 
 /* Read a dtype's name, and a shape, which is an integer or a table of 1 to SHMX_MAX_NDIM of them (array_make.c). */
 enum shmx_dtype shmx_array_check_dtype(lua_State *L, int arg);
+
+/* Reads the dtype at `index`. NULL, or what is wrong with it, which is pushed. */
+const char *shmx_array_read_dtype(lua_State *L, int index, enum shmx_dtype *dtype);
 void shmx_array_check_shape(lua_State *L, int arg, enum shmx_dtype dtype, struct shmx_view *view);
 
 /* Refuses an argument after number `last`: one that nobody reads is better an error than ignored (array_make.c). */

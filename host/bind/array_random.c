@@ -46,7 +46,7 @@ static struct request read_request(lua_State *L) {
   }
   shmx_options_check(L, OPTIONS, names);
   lua_Integer first = shmx_options_integer(L, OPTIONS, "first", 1);
-  if (first < 1) shmx_array_bad_argument(L, OPTIONS, "first must be 1 or more, not %I", (LUAI_UACINT)first);
+  if (first < 1) shmx_options_fail(L, "first", "it must be 1 or more, got %I", (LUAI_UACINT)first);
   r.first = (uint64_t)first - 1;
   if (shmx_options_find(L, OPTIONS, "seed")) {
     r.seed = (uint64_t)shmx_options_integer(L, OPTIONS, "seed", 0);

@@ -128,11 +128,11 @@ static int take_masked(lua_State *L) {
 /* Whether the option `mode` is "clip": what is no position is then the nearest one. */
 static bool check_mode(lua_State *L, bool is_mask) {
   if (!shmx_options_find(L, TAKE_OPTIONS, "mode")) return false;
-  if (is_mask) shmx_array_bad_argument(L, TAKE_OPTIONS, "mode is for positions, not for a mask");
+  if (is_mask) shmx_options_fail(L, "mode", "it is for positions, not for a mask");
   const char *mode = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
   bool clip = strcmp(mode, "clip") == 0;
   if (!clip && strcmp(mode, "raise") != 0) {
-    shmx_array_bad_argument(L, TAKE_OPTIONS, "mode must be \"raise\" or \"clip\", not %s", shmx_array_describe(L, -1));
+    shmx_options_fail(L, "mode", "\"raise\" or \"clip\" is expected, got %s", shmx_array_describe(L, -1));
   }
   lua_pop(L, 1);
   return clip;

@@ -96,8 +96,7 @@ static bool is_right(lua_State *L) {
   if (!shmx_options_find(L, SEARCH_OPTIONS, "side")) return false;
   const char *side = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
   if (strcmp(side, "left") != 0 && strcmp(side, "right") != 0) {
-    shmx_array_bad_argument(L, SEARCH_OPTIONS, "side must be \"left\" or \"right\", not %s",
-                            shmx_array_describe(L, -1));
+    shmx_options_fail(L, "side", "\"left\" or \"right\" is expected, got %s", shmx_array_describe(L, -1));
   }
   lua_pop(L, 1);
   return side[0] == 'r';

@@ -86,10 +86,10 @@ describe("a named array", function()
     for _, name in ipairs { "", "a/b", ".", "..", ".shmx-0", ("x"):rep(200) } do
       fails("cannot make the named array .*: that is no name for one", shmx.array, "u8", 1, { name = name })
     end
-    fails('bad argument #3 to \'array\' %(unknown option "nam"; the options', shmx.array, "u8", 1, { nam = "x" })
-    fails("bad argument #3 to 'array' %(name must be a text, not 1%)", shmx.array, "u8", 1, { name = 1 })
+    fails("bad option 'nam' to 'array' %(known are: name%)", shmx.array, "u8", 1, { nam = "x" })
+    fails("bad option 'name' to 'array' %(a text is expected, got 1%)", shmx.array, "u8", 1, { name = 1 })
     assert.equal(0, shmx.array("u8", 3, {}):sum())
-    fails("bad argument #3 to 'array' %(name must be a text, not ", shmx.array, "u8", 1, { name = "\0" })
+    fails("bad option 'name' to 'array' %(a text is expected, got ", shmx.array, "u8", 1, { name = "\0" })
   end)
 
   it("leaves a name alone that is another object's by now", function()

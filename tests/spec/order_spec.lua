@@ -34,7 +34,7 @@ describe("sort and argsort", function()
     refuses("bad out to 'argsort' (i32 is not the dtype of the result, which is i64)", a.argsort, a, { out = a })
     refuses("bad out to 'sort' (it has the shape {2}, the result {3})", a.sort, a, { out = shmx.array("i32", 2) })
     refuses("bad argument #2 to 'sort' (axis 2 is out of range for an array of 1 dimension)", a.sort, a, 2)
-    refuses("unknown option \"reverse\"; the options are axis, descending, out", a.sort, a, { reverse = true })
+    refuses("bad option 'reverse' to 'sort' (known are: axis, descending, out)", a.sort, a, { reverse = true })
   end)
 end)
 
@@ -174,10 +174,11 @@ describe("take", function()
     local a, one = shmx.range("i64", 1, 3), shmx.from { 4 }
     assert.equal(3, a:take(one, { mode = "clip" })[1])
     refuses("position 4, which is number 1, is out of range", a.take, a, one, { mode = "raise" })
-    refuses('mode must be "raise" or "clip", not "wrap"', a.take, a, one, { mode = "wrap" })
-    refuses('mode must be "raise" or "clip", not 1', a.take, a, one, { mode = 1 })
-    refuses("mode is for positions, not for a mask", a.take, a, a:gt(1), { mode = "clip" })
-    refuses("mode is for positions, not for a mask", a.take, a, a:gt(1),
+    refuses("bad option 'mode' to 'take' (\"raise\" or \"clip\" is expected, got \"wrap\")",
+      a.take, a, one, { mode = "wrap" })
+    refuses("bad option 'mode' to 'take' (\"raise\" or \"clip\" is expected, got 1)", a.take, a, one, { mode = 1 })
+    refuses("bad option 'mode' to 'take' (it is for positions, not for a mask)", a.take, a, a:gt(1), { mode = "clip" })
+    refuses("bad option 'mode' to 'take' (it is for positions, not for a mask)", a.take, a, a:gt(1),
       { mode = "clip", out = shmx.array("i64", 2) })
     for _, options in ipairs { { mode = "clip" }, { mode = "clip", out = shmx.array("i64", 1) } } do
       refuses("position 4, which is number 1, is out of range for 0 elements", function()
@@ -194,7 +195,7 @@ describe("take", function()
     assert.same({ 4, 3, 2, 1 }, a:totable())
     assert.same({ 4, 3 }, a:take(a:gt(2), { out = a:view { 2, 3 } }):totable())
     refuses("bad out to 'take' (it has the shape {4}, the result {2})", a.take, a, a:gt(3), { out = out })
-    refuses("unknown option \"axes\"; the options are axis, mode, out", a.take, a, places, { out = out, axes = 1 })
+    refuses("bad option 'axes' to 'take' (known are: axis, mode, out)", a.take, a, places, { out = out, axes = 1 })
     local frozen = shmx.array("i64", 4):freeze()
     refuses("bad out to 'take' (the array is frozen", a.take, a, places, { out = frozen })
     places:close()

@@ -43,8 +43,8 @@ describe("unique", function()
 
   it("refuses what it does not know", function()
     local a = shmx.from { 1 }
-    refuses('unknown option "count"; the options are counts, index, inverse', a.unique, a, { count = true })
-    refuses("counts must be a boolean, not 1", a.unique, a, { counts = 1 })
+    refuses("bad option 'count' to 'unique' (known are: counts, index, inverse)", a.unique, a, { count = true })
+    refuses("bad option 'counts' to 'unique' (a boolean is expected, got 1)", a.unique, a, { counts = 1 })
     refuses("nothing is expected here", a.unique, a, {}, 1)
     a:close()
     refuses("closed", a.unique, a)
@@ -85,8 +85,9 @@ describe("searchsorted", function()
       a:reshape(1, 2), 1)
     refuses("an array or a number is expected, got \"x\"", a.searchsorted, a, "x")
     refuses("an array or a number is expected, got nil", a.searchsorted, a)
-    refuses('side must be "left" or "right", not "up"', a.searchsorted, a, 1, { side = "up" })
-    refuses('unknown option "out"; the options are side', a.searchsorted, a, 1, { out = a })
+    refuses("bad option 'side' to 'searchsorted' (\"left\" or \"right\" is expected, got \"up\")",
+      a.searchsorted, a, 1, { side = "up" })
+    refuses("bad option 'out' to 'searchsorted' (known are: side)", a.searchsorted, a, 1, { out = a })
     refuses("bad out to 'searchsorted' (it has the shape {2}, the result {1})", a.searchsorted, a, shmx.from { 1 },
       { out = a })
     refuses("u8 cannot hold the result, which is i64", a.searchsorted, a, a, { out = shmx.array("u8", 2) })
