@@ -21,9 +21,23 @@ static lua_Integer range_field(lua_State *L, int arg, int i, lua_Integer otherwi
   return value < 0 && i != 3 ? value + size + 1 : value;
 }
 
+/* Refuses other fields: {first = 3} would be all of the dimension without a word. Those that are there in order need no
+ * look, which makes this cheap. */
+static void check_fields(lua_State *L, int arg) {
+  lua_Unsigned listed = lua_rawlen(L, arg);
+  if (listed >= 1 && listed <= 3) lua_pushinteger(L, (lua_Integer)listed);
+  else lua_pushnil(L);
+  for (; lua_next(L, arg); lua_pop(L, 1)) {
+    lua_Integer i = 0;
+    if (shmx_array_to_integer(L, -2, &i) && i >= 1 && i <= 3) continue;
+    shmx_array_bad_argument(L, arg, "a range is {first, last, step} and has no field %s", shmx_array_describe(L, -2));
+  }
+}
+
 /* Reads a range. What is left out is the whole dimension, in the direction of the step. */
 static struct range check_range(lua_State *L, int arg, int64_t size) {
   struct range range;
+  check_fields(L, arg);
   range.step = range_field(L, arg, 3, 1, size);
   if (range.step == 0) shmx_array_bad_argument(L, arg, "the step must not be 0");
   range.first = range_field(L, arg, 1, range.step > 0 ? 1 : size, size);
