@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program shmx-host: the supervisor, and by fork its workers. Main starts it with the descriptors that it needs
- * (core/supervisor.h) and its own process number as the argument; it is of no use to people.
+ * See host.h. Main starts it with the descriptors that it needs (core/supervisor.h) and its own process number as the
+ * argument; it is of no use to people.
  */
+#include "host.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bind/runner.h"
 #include "core/supervisor.h"
 
-int main(int argc, char **argv) {
+bool shmx_host_is_meant(const char *program) {
+  const char *slash = strrchr(program, '/');
+  return strcmp(slash ? slash + 1 : program, "shmx-host") == 0;
+}
+
+int shmx_host_main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "shmx-host is started by shmx; it does nothing for itself\n");
     return 2;

@@ -19,6 +19,7 @@
 
 #include "bind/module.h"
 #include "core/layout.h"
+#include "host.h"
 #include "repl.h"
 #include "run.h"
 
@@ -436,6 +437,7 @@ int main(int argc, char **argv) {
     argc = 1;
     argv = nothing;
   }
+  if (shmx_host_is_meant(argv[0])) return shmx_host_main(argc, argv);
   struct command command = {.argc = argc, .argv = argv, .workers = -1};
   command.program = *argv[0] != '\0' ? argv[0] : "shmx-lua";
   plug_standard_descriptors();
