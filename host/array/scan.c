@@ -12,7 +12,7 @@
 #include "array/fold.h"
 #include "array/loop.h"
 
-enum { TILE = 1024, PIECE = 128 /* so small that reading and writing go on at the same time */ };
+enum { TILE = 1024, PIECE = 64 /* so small that reading and writing go on at the same time */ };
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): types and operators are meant to be expanded as they are. */
 
@@ -111,7 +111,8 @@ static struct scanning begin(enum shmx_scan scan, const struct shmx_view *out, c
 }
 
 static void scan_one(const struct scanning *s, char *out, const char *in) {
-  _Alignas(8) char accumulator[8], results[PIECE * sizeof(double)];
+  _Alignas(64) char results[PIECE * sizeof(double)];
+  _Alignas(8) char accumulator[8];
   memcpy(accumulator, s->start, sizeof accumulator);
   if (s->direct) {
     s->line(accumulator, out, in, s->in_step, s->count);
