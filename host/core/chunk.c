@@ -10,10 +10,10 @@
 
 #include "os/os.h"
 
-/* Large pages cost next to nothing, so they are taken whether or not they have been asked for. */
-static int take_pages(struct shmx_chunk *chunk, bool reserve) {
-  bool large = shmx_os_take_large_pages(chunk->fd, chunk->base, chunk->size) == 0;
-  if (!reserve && !large) return 0;
+/* Large pages mostly cost next to nothing, so they are taken whether or not they have been asked for. */
+static int take_pages(struct shmx_chunk *chunk, unsigned pages) {
+  bool large = shmx_os_take_large_pages(chunk->fd, chunk->base, chunk->size, pages & SHMX_PAGES_LARGE) == 0;
+  if (!(pages & SHMX_PAGES_NOW) && !large) return 0;
   int r = shmx_os_reserve(chunk->fd, 0, chunk->size);
   /* A file system that cannot reserve is no reason to refuse; one that has no room is. */
   if (r < 0 && r != -EOPNOTSUPP) return r;
@@ -21,16 +21,16 @@ static int take_pages(struct shmx_chunk *chunk, bool reserve) {
   return 0;
 }
 
-static int map_new(struct shmx_chunk *chunk, bool reserve) {
+static int map_new(struct shmx_chunk *chunk, unsigned pages) {
   chunk->fd = shmx_os_memfd("shmx", chunk->size);
   if (chunk->fd < 0) return chunk->fd;
   void *base = NULL;
   int r = shmx_os_map(chunk->fd, chunk->size, &base);
   chunk->base = base;
-  return r < 0 ? r : take_pages(chunk, reserve);
+  return r < 0 ? r : take_pages(chunk, pages);
 }
 
-int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chunk **out) {
+int shmx_chunk_create(uint64_t id, uint64_t size, unsigned pages, struct shmx_chunk **out) {
   uint64_t page = shmx_os_page_size();
   if (size > INT64_MAX - page) return -EFBIG;
   struct shmx_chunk *chunk = calloc(1, sizeof *chunk);
@@ -39,7 +39,7 @@ int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chun
   chunk->size = (size + page - 1) / page * page;
   chunk->own = true;
   chunk->fd = -1;
-  int r = map_new(chunk, reserve);
+  int r = map_new(chunk, pages);
   if (r < 0) {
     shmx_chunk_destroy(chunk);
     return r;

@@ -32,9 +32,14 @@ struct shmx_chunk {
   struct shmx_chunk *next;  /* list of the owner */
 };
 
-/* Makes a chunk of at least `size` bytes; `reserve`: all its pages are taken at once, so that no touch can fail later,
- * which is done anyway where they can be large. 0 or -errno. */
-int shmx_chunk_create(uint64_t id, uint64_t size, bool reserve, struct shmx_chunk **out);
+enum {
+  SHMX_PAGES_NOW = 1,  /* all are taken when the chunk is made, so that no touch can fail later */
+  SHMX_PAGES_LARGE = 2 /* as large ones even if these take longer */
+};
+
+/* Makes a chunk of at least `size` bytes, with SHMX_PAGES_ flags. Where large pages are quick it gets them at once in any
+ * case. 0 or -errno. */
+int shmx_chunk_create(uint64_t id, uint64_t size, unsigned pages, struct shmx_chunk **out);
 
 /* Maps a chunk of another process, to be read only if it is sealed; `outside`: it is not a memory object of ours. Takes the
  * descriptor over, also on failure. -EPROTO when it is not what it should be. */

@@ -171,8 +171,13 @@ uint64_t shmx_warehouse_need(uint64_t size) {
   return least > SMALL_LEAST ? whole_pages(least) : SMALL_LEAST;
 }
 
-/* The pages of a large chunk are taken at once, so that no touch can fail later, unless the segment's content is produced,
- * which takes them if they are small. */
+/* The pages of a large chunk are taken at once, unless the segment's content is produced, which takes them if they are small.
+ * Where large ones are slow they are for main, which works with what it makes; what a task makes is read once, as a rule. */
+static unsigned choose_pages(const struct shmx_memory *memory, bool large, bool produced) {
+  if (!large) return 0;
+  return (produced ? 0 : SHMX_PAGES_NOW) | (memory->peer == SHMX_PEER_MAIN ? SHMX_PAGES_LARGE : 0);
+}
+
 static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags,
                         struct shmx_chunk **out) {
   if (size > INT64_MAX - shmx_os_page_size()) return -EFBIG;
@@ -181,7 +186,8 @@ static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, u
   if (r < 0) return r;
   struct shmx_chunk *chunk;
   bool produced = large && (flags & SHMX_ALLOC_PRODUCED);
-  r = shmx_chunk_create(shmx_id_make(memory->peer, ++memory->chunk_serial), size, large && !produced, &chunk);
+  unsigned pages = choose_pages(memory, large, produced);
+  r = shmx_chunk_create(shmx_id_make(memory->peer, ++memory->chunk_serial), size, pages, &chunk);
   if (r < 0) {
     set_charge(memory, memory->charged - size);
     return r;

@@ -116,18 +116,18 @@ static int take_large_page(int fd, char *base, uint64_t offset) {
   return shmx_syscalls.madvise(base + offset, LARGE_PAGE, MADV_COLLAPSE) < 0 ? -errno : 0;
 }
 
-int shmx_os_take_large_pages(int fd, void *base, uint64_t size) {
+int shmx_os_take_large_pages(int fd, void *base, uint64_t size, bool wait) {
   static _Atomic int64_t not_before; /* they were slow then; atomic because tests play processes as threads */
   if (size < LARGE_PAGE) return -EINVAL;
   int64_t begin = shmx_os_now();
-  if (begin < atomic_load_explicit(&not_before, memory_order_relaxed)) return -EBUSY;
+  if (!wait && begin < atomic_load_explicit(&not_before, memory_order_relaxed)) return -EBUSY;
   for (uint64_t offset = 0; offset + LARGE_PAGE <= size; offset += LARGE_PAGE) {
     int r = take_large_page(fd, base, offset);
     if (r < 0) return r;
     int64_t end = shmx_os_now();
     if (end - begin > SLOW_PAGE_NS) {
       atomic_store_explicit(&not_before, end + SLOW_FOR_NS, memory_order_relaxed);
-      return -EBUSY;
+      if (!wait) return -EBUSY;
     }
     begin = end;
   }

@@ -53,9 +53,9 @@ int shmx_os_protect(void *base, uint64_t size);              /* a mapping is to 
 int shmx_os_reserve(int fd, uint64_t offset, uint64_t size); /* so that touching the pages cannot fail */
 /* Gives an object that has no pages yet large ones, as many as its size has room for: they are made, mapped and freed in a
  * fraction of the time that as many small ones take. `base` is where it is mapped. On failure it has some or none: -EINVAL
- * when the kernel cannot do that (before 6.1) or the object is too small, -ENOMEM when no large page is free, -EBUSY when they
- * take longer than small ones, or did half a second ago. */
-int shmx_os_take_large_pages(int fd, void *base, uint64_t size);
+ * when the kernel cannot do that (before 6.1) or the object is too small, -ENOMEM when no large page is free, and without
+ * `wait` -EBUSY when they take longer than small ones, or did half a second ago. */
+int shmx_os_take_large_pages(int fd, void *base, uint64_t size, bool wait);
 int shmx_os_write(int fd, uint64_t offset, const void *bytes, uint64_t size); /* all of it, or an error */
 int shmx_os_punch(int fd, uint64_t offset, uint64_t size); /* gives whole pages back; they read as zero */
 int shmx_os_punch_mapped(void *base, uint64_t size);       /* the same without the descriptor */

@@ -14,7 +14,7 @@ static unsigned char owner[CHUNKS][UNITS]; /* 1: used */
 
 static void open_chunks(void) {
   for (unsigned i = 0; i < CHUNKS; i++) {
-    CHECK(shmx_chunk_create(i + 1, CHUNK_BYTES, false, &chunks[i]) == 0);
+    CHECK(shmx_chunk_create(i + 1, CHUNK_BYTES, 0, &chunks[i]) == 0);
     CHECK(shmx_heap_add(&heap, chunks[i]) == 0);
   }
 }

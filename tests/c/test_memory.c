@@ -200,6 +200,31 @@ static int all_large_pages(void *base, size_t size, int advice) {
   return 0;
 }
 
+static int slow_large_pages(void *base, size_t size, int advice) {
+  (void)base, (void)size, (void)advice;
+  collapses++;
+  usleep(3000);
+  return 0;
+}
+
+static int count_collapses(struct shmx_memory *memory) {
+  struct shmx_segment *segment;
+  collapses = 0;
+  CHECK(alloc(memory, 8 * MIB, &segment) == 0);
+  shmx_segment_release(segment);
+  shmx_memory_trim(memory);
+  return collapses;
+}
+
+static void only_main_waits_for_slow_large_pages(void) {
+  struct shmx_memory worker = {.peer = SHMX_PEER_MAIN + 1};
+  real = shmx_syscalls;
+  shmx_syscalls.madvise = slow_large_pages;
+  CHECK(count_collapses(&alone) == 4);
+  CHECK(count_collapses(&worker) <= 1);
+  shmx_syscalls = real;
+}
+
 /* Every word is its own index; `context` counts the pieces. */
 static void make_indexes(void *context, uint64_t offset, void *place, uint64_t size) {
   uint64_t *words = place;
@@ -473,6 +498,7 @@ static const struct test tests[] = {
     {"small_segments_fill_the_budget", small_segments_fill_the_budget},
     {"each_system_call_may_fail", each_system_call_may_fail},
     {"chunks_of_some_mib_are_made_of_large_pages", chunks_of_some_mib_are_made_of_large_pages},
+    {"only_main_waits_for_slow_large_pages", only_main_waits_for_slow_large_pages},
     {"fresh_small_pages_are_produced_in_pieces_and_warm_memory_at_once",
      fresh_small_pages_are_produced_in_pieces_and_warm_memory_at_once},
     {"memory_that_could_not_be_produced_is_not_used_again", memory_that_could_not_be_produced_is_not_used_again},

@@ -59,14 +59,16 @@ static int slow_madvise(void *base, size_t size, int advice) {
   return 0;
 }
 
-static void large_pages_that_take_longer_than_small_ones_are_left_alone(void) {
+static void large_pages_that_take_longer_than_small_ones_are_for_those_who_wait(void) {
   enum { SIZE = 8 << 20 };
   struct shmx_syscalls real = shmx_syscalls;
   int fd = shmx_os_memfd("shmx", SIZE);
   void *base;
   CHECK(shmx_os_map(fd, SIZE, &base) == 0);
   shmx_syscalls.madvise = slow_madvise;
-  CHECK(shmx_os_take_large_pages(fd, base, SIZE) == -EBUSY && asked == 1);
+  CHECK(shmx_os_take_large_pages(fd, base, SIZE, false) == -EBUSY && asked == 1);
+  CHECK(shmx_os_take_large_pages(fd, base, SIZE, false) == -EBUSY && asked == 1);
+  CHECK(shmx_os_take_large_pages(fd, base, SIZE, true) == 0 && asked == 5);
   shmx_syscalls = real;
   shmx_os_unmap(base, SIZE);
   close(fd);
@@ -78,8 +80,8 @@ static void large_pages_are_zero_and_shared_like_others(void) {
   int fd = shmx_os_memfd("shmx", SIZE);
   void *one, *other;
   CHECK(shmx_os_map(fd, SIZE, &one) == 0 && (uintptr_t)one % (2 << 20) == 0);
-  int r = shmx_os_take_large_pages(fd, one, SIZE);
-  CHECK(r == 0 || r == -EINVAL || r == -ENOMEM || r == -EAGAIN || r == -EBUSY);
+  int r = shmx_os_take_large_pages(fd, one, SIZE, true);
+  CHECK(r == 0 || r == -EINVAL || r == -ENOMEM || r == -EAGAIN);
   CHECK(shmx_os_map(fd, SIZE, &other) == 0 && other != one);
   const char *bytes = other;
   CHECK(bytes[0] == 0 && memcmp(bytes, bytes + 1, SIZE - 1) == 0);
@@ -87,7 +89,7 @@ static void large_pages_are_zero_and_shared_like_others(void) {
   CHECK(bytes[0] == 7 && memcmp(bytes, bytes + 1, SIZE - 1) == 0);
   CHECK(shmx_os_punch(fd, 4096, 2 << 20) == 0); /* a large page is taken apart */
   CHECK(bytes[4095] == 7 && bytes[4096] == 0 && bytes[4095 + (2 << 20)] == 0 && bytes[4096 + (2 << 20)] == 7);
-  CHECK(shmx_os_take_large_pages(fd, one, 4096) == -EINVAL);
+  CHECK(shmx_os_take_large_pages(fd, one, 4096, true) == -EINVAL);
   shmx_os_unmap(one, SIZE);
   shmx_os_unmap(other, SIZE);
   close(fd);
@@ -395,8 +397,8 @@ static const struct test tests[] = {
     {"a_memfd_is_sealed_and_checked", a_memfd_is_sealed_and_checked},
     {"the_check_refuses_what_is_not_a_chunk", the_check_refuses_what_is_not_a_chunk},
     {"large_pages_are_zero_and_shared_like_others", large_pages_are_zero_and_shared_like_others},
-    {"large_pages_that_take_longer_than_small_ones_are_left_alone",
-     large_pages_that_take_longer_than_small_ones_are_left_alone},
+    {"large_pages_that_take_longer_than_small_ones_are_for_those_who_wait",
+     large_pages_that_take_longer_than_small_ones_are_for_those_who_wait},
     {"a_cgroup_has_the_room_that_the_ones_above_it_leave", a_cgroup_has_the_room_that_the_ones_above_it_leave},
     {"nothing_opened_takes_a_standard_descriptor", nothing_opened_takes_a_standard_descriptor},
     {"descriptors_travel_with_a_record", descriptors_travel_with_a_record},
