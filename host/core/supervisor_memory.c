@@ -83,6 +83,12 @@ static bool may_not_sit(struct sup *s, struct sup_peer *peer) {
   return atomic_load(&s->domain->main.bell.word) == SHMX_BELL_AWAKE;
 }
 
+/* It may take its memory. What follows is another shortage, also if as many bytes are used then: all are asked again. */
+static void serve(struct sup *s, struct sup_peer *oldest) {
+  s->short_at = UINT64_MAX;
+  answer_waiter(oldest, false);
+}
+
 /* Nothing moves any more. Somebody may still keep freed memory warm, so all are asked for it first; when that has changed
  * nothing, the oldest task is refused. */
 static void resolve_shortage(struct sup *s, struct sup_peer *oldest) {
@@ -106,7 +112,7 @@ void sup_serve_memory(struct sup *s) {
   uint64_t limit, room = room_for(s, oldest, &limit), wanted = atomic_load(&oldest->shm->wants_bytes);
   bool is_last = wanted <= limit / 2 && wanted > room / 2;
   if (wanted <= room && is_last && may_not_sit(s, oldest)) return;
-  if (wanted <= room) answer_waiter(oldest, false);
+  if (wanted <= room) serve(s, oldest);
   else if (!may_come_free(s)) resolve_shortage(s, oldest);
   else if (s->now - s->asked_at >= ASK_NS) ask_to_trim(s);
 }

@@ -110,6 +110,16 @@ describe("a budget", function()
     for i = 1, 30 do pool:submit(make, i, SIZE):get() end
   end)
 
+  it("has room for what garbage of the script had each time that this fills it", function()
+    local pool <close> = shmx.pool { workers = 2 * WORKERS, progress = false }
+    local tasks = {}
+    for i = 1, 200 do tasks[i] = pool:submit(shmx.empty, "u8", SIZE) end
+    for i = 1, 200 do
+      assert.are.equal(SIZE, #tasks[i]:get())
+      tasks[i] = false
+    end
+  end)
+
   it("has room for what garbage of the script had while a task goes on", function()
     local pool = shmx.pool { workers = WORKERS, progress = false }
     local endless = pool:submit(function() repeat until shmx.cancelled() end)
