@@ -246,7 +246,7 @@ static void worker_stopped(struct sup *s, struct sup_peer *peer, bool stopped) {
   sup_pool_ask_to_scan(s, peer->pool); /* it may have stopped between a commit and the result ring, or the bell */
 }
 
-/* What shares the dead worker's process group goes before its number can be used again. */
+/* What shares the dead worker's process group goes now, before it is reaped and its number can be used again. */
 static void worker_died(struct sup_peer *peer, int status) {
   kill(-peer->pid, SIGKILL);
   peer->dead = true;
@@ -393,11 +393,9 @@ static bool is_dead(const struct sup_pool *pool, uint32_t lane) {
   return pool->by_lane[lane] && pool->by_lane[lane]->dead;
 }
 
-/* What the dead have started goes with them. While a pool is closed, those who have left their worker's group are looked
- * for when its last worker has ended, not after each. */
-static void kill_what_is_left(struct sup *s, struct sup_pool *pool, uint32_t dead, bool over) {
-  for (uint32_t lane = 0; lane < pool->lanes; lane++)
-    if (is_dead(pool, lane)) kill(-pool->by_lane[lane]->pid, SIGKILL);
+/* What the dead have started goes with them, also who has left their worker's group (worker_died). While a pool is closed,
+ * these are looked for when its last worker has ended, not after each. */
+static void kill_what_is_left(struct sup *s, const struct sup_pool *pool, uint32_t dead, bool over) {
   if (!over || shmx_workers_alive(pool->workers) == dead) shmx_os_kill_strangers(is_known, s);
 }
 
