@@ -12,10 +12,15 @@ local WORKERS = 2
 
 local function make(n, size) return (shmx.full("u8", size, n % 251)) end
 
--- No process goes over the budget: an allocation that would is taken back.
+-- No process goes over the budget: an allocation that would is taken back. That it is about to be may be seen.
 local function check_charge()
-  local _, _, charged = core.ledger()
-  assert.is_true(charged <= BUDGET, charged .. " bytes are charged")
+  local charged
+  for _ = 1, 100 do
+    charged = select(3, core.ledger())
+    if charged <= BUDGET then return end
+    os.execute "sleep 0.01"
+  end
+  error(charged .. " bytes are charged")
 end
 
 describe("a budget", function()
