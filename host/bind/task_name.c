@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names for functions, which have none of their own in Lua: that of a variable, a field of a module or a global that has
- * the function, or else where it was defined. What has been found is remembered in a weak table, so that a script that
- * submits one function many times has it looked for once.
+ * Names for functions, which have none of their own in Lua: that of a variable, a global or a module that has or is the
+ * function, a field of a module, or else where it was defined. What has been found is remembered in a weak table, so that
+ * a script that submits one function many times has it looked for once.
  */
 #include <lauxlib.h>
 #include <string.h>
@@ -72,6 +72,12 @@ static bool find_global(lua_State *L, int f) {
   return find_key(L, f);
 }
 
+/* Pushes the name of a loaded module that is the function, as require gives it. */
+static bool find_module(lua_State *L, int f) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  return find_key(L, f);
+}
+
 /* Pushes "module.field" of a loaded module that has the function, or nothing. */
 static bool find_field(lua_State *L, int f) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -100,7 +106,7 @@ static void push_origin(lua_State *L, int f) {
   else lua_pushfstring(L, "function <%s:%d>", info.short_src, info.linedefined);
 }
 
-/* Pushes the name of a global or a module's field that has the function, or where it was defined. Scripts with many
+/* Pushes the name of a global, a module or its field that has the function, or where it was defined. Scripts with many
  * globals make new closures again and again: for those of a definition for which nothing was found, nothing is sought.
  * The table of names is on the top. */
 static void push_lasting_name(lua_State *L, int f) {
@@ -109,7 +115,9 @@ static void push_lasting_name(lua_State *L, int f) {
   lua_pushvalue(L, -1);
   bool anonymous = lua_rawget(L, names) != LUA_TNIL;
   lua_pop(L, 1);
-  if (lua_iscfunction(L, f) ? find_global(L, f) || find_field(L, f) : !anonymous && find_global(L, f)) {
+  bool written_in_c = lua_iscfunction(L, f);
+  bool found = (written_in_c || !anonymous) && (find_global(L, f) || find_module(L, f));
+  if (found || (written_in_c && find_field(L, f))) {
     lua_remove(L, names + 1);
   } else if (!anonymous) {
     lua_pushvalue(L, -1);

@@ -29,6 +29,13 @@ describe("the name of a task", function()
     _G.a_global = nil
     assert.are.equal("math.floor", shmx.task(math.floor).name)
     assert.are.equal("print", shmx.task(print).name)
+    finally(function()
+      package.loaded.crunch, package.loaded.hypot = nil, nil
+    end)
+    package.loaded.crunch = load "return 1"
+    package.loaded.hypot = string.gmatch("a", "a") -- a C function that nobody else has
+    assert.are.equal("crunch", shmx.task(require "crunch").name)
+    assert.are.equal("hypot", shmx.task(require "hypot").name)
     for _ = 1, 2 do
       local t = shmx.task(load "return function() end" ())
       assert.matches('^function <%[string "return function%(%) end"%]:1>$', t.name)
