@@ -194,7 +194,8 @@ void shmx_task_guard(lua_State *L, int index) {
   lua_setiuservalue(L, index, SHMX_TASK_GUARD);
 }
 
-static const luaL_Reg metamethods[] = {{"__tostring", shmx_task_tostring}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {
+    {"__newindex", shmx_task_newindex}, {"__tostring", shmx_task_tostring}, {NULL, NULL}};
 
 void shmx_task_open(lua_State *L) {
   shmx_task_open_names(L);

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "bind/module.h"
 #include "bind/output.h"
 #include "bind/pool.h"
 #include "bind/scalar.h"
@@ -133,6 +134,10 @@ static void add_failure(lua_State *L, luaL_Buffer *text) {
   luaL_tolstring(L, -1, NULL);
   lua_remove(L, -2);
   luaL_addvalue(text);
+}
+
+int shmx_task_newindex(lua_State *L) {
+  return shmx_error(L, "field \"%s\" of a task cannot be set", luaL_tolstring(L, 2, NULL));
 }
 
 int shmx_task_tostring(lua_State *L) {

@@ -17,6 +17,7 @@ int shmx_task_new(lua_State *L);
 
 /* task_fields.c: metamethods; the methods are the first one's upvalue. */
 int shmx_task_index(lua_State *L);
+int shmx_task_newindex(lua_State *L);
 int shmx_task_tostring(lua_State *L);
 
 /* Pushes the value on the top, an argument, as text: a whole number is written as one, though 10^3 is a float. */

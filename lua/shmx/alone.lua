@@ -101,6 +101,8 @@ function meta.__index(_, key)
   return Alone[key] or alone.methods[key]
 end
 
+meta.__newindex = options.refuse_field
+
 function meta.__close(pool) Alone.close(pool) end
 
 function meta.__tostring(pool)

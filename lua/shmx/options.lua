@@ -122,4 +122,9 @@ function options.read(given, place, known)
   return given
 end
 
+---The __newindex of pools.
+function options.refuse_field(_, key)
+  options.fail("field %s of a pool cannot be set; options are given to shmx.pool or to pool:with", show(key))
+end
+
 return options

@@ -266,6 +266,8 @@ function View:__index(key)
   return function(given, ...) return value(given == self and pool or given, ...) end
 end
 
+View.__newindex = options.refuse_field
+
 function View:__tostring() return tostring(views[self].pool) .. " with options" end
 
 function View:submit(f, ...)
@@ -433,6 +435,8 @@ local meta = core.pool_type
 meta.__index = core.pool_index(Pool, list_workers)
 
 function meta.__close(pool, err) Pool.close(pool, { cancel = err ~= nil }) end
+
+meta.__newindex = options.refuse_field
 
 function meta.__tostring(pool)
   if not raw.is_open(pool) then return "shmx.pool (closed)" end
