@@ -29,6 +29,10 @@ struct shmx_memory *shmx_memory_here(void) {
   return here;
 }
 
+bool shmx_memory_can_cool(const struct shmx_memory *memory) {
+  return memory->live > 0 || memory->small || memory->large;
+}
+
 uint64_t shmx_memory_live(const struct shmx_memory *memory) { return memory->live; }
 uint64_t shmx_memory_handled(const struct shmx_memory *memory) { return memory->handled; }
 

@@ -149,6 +149,9 @@ struct shmx_link *shmx_memory_link(const struct shmx_memory *memory);
 /* The shared segment with this id, if this process has a handle of it; else NULL. */
 const struct shmx_segment *shmx_memory_find(const struct shmx_memory *memory, uint64_t id);
 
+/* True when an idle process may have something to give back: memory of its own, or garbage that holds others'. */
+bool shmx_memory_can_cool(const struct shmx_memory *memory);
+
 /* Segments of which this process has a handle with references. */
 uint64_t shmx_memory_live(const struct shmx_memory *memory);
 /* Bytes in all handles that have got their first reference so far, at any time, and one more for each. */

@@ -184,7 +184,8 @@ static void stop_search(struct worker *w, bool found) {
 
 /* Sleeps until there may be something to do. Open handovers make the supervisor wake us when it has acknowledged. */
 static void sleep_idle(struct worker *w) {
-  int64_t deadline = shmx_os_now() + COOL_AFTER_NS;
+  /* Without an alarm the kernel has less to do, at the begin of the sleep and when it is over. */
+  int64_t deadline = shmx_memory_can_cool(w->memory) ? shmx_os_now() + COOL_AFTER_NS : -1;
   bool open = shmx_memory_settle(w->memory);
   if (open) {
     atomic_fetch_or(&w->link.self->wants, SHMX_WANTS_READ);

@@ -81,6 +81,19 @@ static void a_large_segment_is_warm_when_it_is_used_again(void) {
   shmx_segment_release(segment);
 }
 
+static void who_has_no_memory_has_nothing_to_cool(void) {
+  struct shmx_segment *segment;
+  for (uint64_t size = 1000; size <= 8 * MIB; size = size * 8 * 1024) {
+    shmx_memory_trim(&alone);
+    CHECK(!shmx_memory_can_cool(&alone));
+    CHECK(alloc(&alone, size, &segment) == 0 && shmx_memory_can_cool(&alone));
+    shmx_segment_release(segment);
+    CHECK(shmx_memory_can_cool(&alone));
+  }
+  shmx_memory_trim(&alone);
+  CHECK(!shmx_memory_can_cool(&alone));
+}
+
 static void the_budget_refuses_before_anything_is_made(void) {
   struct shmx_segment *first, *second;
   shmx_memory_set_budget(&alone, 32 * MIB);
@@ -494,6 +507,7 @@ static void who_waits_for_memory_gets_what_another_gives_back(void) {
 static const struct test tests[] = {
     {"segments_are_zeroed_aligned_and_apart", segments_are_zeroed_aligned_and_apart},
     {"a_large_segment_is_warm_when_it_is_used_again", a_large_segment_is_warm_when_it_is_used_again},
+    {"who_has_no_memory_has_nothing_to_cool", who_has_no_memory_has_nothing_to_cool},
     {"the_budget_refuses_before_anything_is_made", the_budget_refuses_before_anything_is_made},
     {"small_segments_fill_the_budget", small_segments_fill_the_budget},
     {"each_system_call_may_fail", each_system_call_may_fail},
