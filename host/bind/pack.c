@@ -461,10 +461,9 @@ static void pack_value(struct packer *p, int index, const struct shmx_path *path
 
 void shmx_codec_pack(lua_State *L, struct shmx_packet *packet, int first, int count, unsigned flags,
                      const struct shmx_pack_names *names) {
-  struct packer p = {.L = L, .packet = packet, .flags = flags};
+  struct packer p = {.L = L, .packet = packet, .flags = flags, .tokbuf = MPACK_TOKBUF_INITIAL_VALUE};
   luaL_checkstack(L, 20, "too many values");
   first = lua_absindex(L, first);
-  mpack_tokbuf_init(&p.tokbuf);
   lua_pushnil(L);
   p.anchor = lua_gettop(L);
   put_integer(&p, 0); /* the flags */

@@ -13,6 +13,7 @@
 
 enum { POOL = 1, FUNCTION = 2, ARGUMENTS = 3 }; /* stack indexes */
 enum { HEAD = 9 };                              /* bytes before the upvalues */
+enum { VALUES = 8 };                            /* that are read at most */
 
 void shmx_plains_init(lua_State *L, struct shmx_plains *plains, int value) {
   plains->value = value;
@@ -130,6 +131,20 @@ uint32_t shmx_plain_write(lua_State *L, const struct shmx_plain *plain, int coun
   *head = at ? (uint32_t)(at - body) : 0;
   for (int i = 1; i < count && at; i++) at = shmx_scalar_put(L, ARGUMENTS + i - 1, at, end);
   return at ? (uint32_t)(at - body) : 0;
+}
+
+int shmx_plain_read(lua_State *L, const struct shmx_delivery *delivery) {
+  const char head[HEAD] = {0, 0, (char)0x91, (char)0xd6, SHMX_EXT_FUNCTION, 0, 0, 0, 0};
+  const char *at = delivery->body, *end = at + delivery->size;
+  int top = lua_gettop(L);
+  if (delivery->size < HEAD || delivery->nsegments > 0 || delivery->ncodes != 1) return 0;
+  int count = at[1];
+  if (at[0] != 0 || count < 1 || count > VALUES || memcmp(at + 2, head + 2, HEAD - 2) != 0) return 0;
+  at = shmx_code_push_task(L, delivery->codes) == 0 ? at + HEAD : NULL;
+  for (int i = 1; i < count && at; i++) at = shmx_scalar_take_any(L, at, end);
+  if (at == end) return count;
+  lua_settop(L, top);
+  return 0;
 }
 
 void shmx_plains_drop(struct shmx_plains *plains) {

@@ -2,7 +2,8 @@
 /*
  * Plain calls: what most tasks are. A function whose upvalues are modules, the globals or scalars, called with scalars, is
  * a message of a few bytes that can be written at once. A pool remembers such functions when they are submitted again,
- * with their name and their code, and writes the message without the packer. What a message says of the upvalues is looked
+ * with their name and their code, and writes the message without the packer. A worker reads it without the unpacker if the
+ * function has no upvalues. What a message says of the upvalues is looked
  * at anew each time.
  *
  * The pool's memory of functions is weak: a function is recognised as long as somebody else has it. Names of functions and
@@ -54,6 +55,10 @@ void shmx_plain_learn(lua_State *L, struct shmx_plains *plains);
  * which are before the arguments; 0: it does not fit, or has values that are not plain. Runs no Lua. */
 uint32_t shmx_plain_write(lua_State *L, const struct shmx_plain *plain, int count, char *body, uint32_t room,
                           uint32_t *head);
+
+/* Pushes the values of a message that shmx_plain_write may have made of a function without upvalues. Returns how many; 0,
+ * with nothing pushed: it is another one, which the codec has to unpack. */
+int shmx_plain_read(lua_State *L, const struct shmx_delivery *delivery);
 
 /* Lets go of all of them. */
 void shmx_plains_drop(struct shmx_plains *plains);

@@ -15,6 +15,7 @@
 #include "bind/array.h"
 #include "bind/last_words.h"
 #include "bind/output.h"
+#include "bind/plain.h"
 #include "bind/runner_parts.h"
 #include "bind/stop.h"
 #include "core/fault.h"
@@ -49,7 +50,9 @@ static int perform(lua_State *L) {
     return luaL_error(L, "the arguments of the task cannot be had: %s",
                       shmx_here.error == -EDQUOT ? "the memory budget is used up" : strerror(-shmx_here.error));
   lua_settop(L, 0);
-  int count = shmx_runner_push_message(L);
+  struct shmx_delivery call = shmx_delivery_of(shmx_here.message);
+  int count = shmx_plain_read(L, &call);
+  if (count == 0) count = shmx_runner_push_message(L);
   SHMX_FAULT("w2");
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_call(L, count - 1, LUA_MULTRET);

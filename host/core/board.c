@@ -154,6 +154,12 @@ static uint32_t count_searching(const struct shmx_pool_map *map) {
   return count;
 }
 
+static bool somebody_searches(const struct shmx_pool_map *map) {
+  for (uint32_t i = 0; i < words_of(map); i++)
+    if (atomic_load_explicit(&map->shm->waiting[i], memory_order_relaxed) >> 32) return true;
+  return false;
+}
+
 bool shmx_board_search(struct shmx_pool_map *map, uint32_t lane, uint32_t limit) {
   if (count_searching(map) >= limit) return false;
   atomic_fetch_or(word_of(map, lane), search_bit(lane));
@@ -190,7 +196,7 @@ bool shmx_board_is_idle(const struct shmx_pool_map *map, uint32_t lane) {
 
 bool shmx_board_wake_one(struct shmx_pool_map *map) {
   atomic_thread_fence(memory_order_seq_cst);
-  if (count_searching(map) > 0) return false;
+  if (somebody_searches(map)) return false;
   for (uint32_t lane = 0; lane < map->layout.lanes; lane += 32) {
     _Atomic uint64_t *word = word_of(map, lane);
     uint32_t idle = (uint32_t)atomic_load_explicit(word, memory_order_relaxed);

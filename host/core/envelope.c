@@ -189,8 +189,8 @@ int shmx_envelope_read(struct shmx_memory *memory, const char *place, uint32_t s
 
 void shmx_incoming_close(struct shmx_incoming *message) {
   for (uint32_t i = 0; i < message->nsegments; i++) shmx_segment_release(message->segments[i]);
-  if (message->segments != message->few_segments) free(message->segments);
-  if (message->codes != message->few_codes) free(message->codes);
+  if (message->segments && message->segments != message->few_segments) free(message->segments);
+  if (message->codes && message->codes != message->few_codes) free(message->codes);
   if (message->carrier) shmx_segment_release(message->carrier);
   shmx_incoming_init(message);
 }

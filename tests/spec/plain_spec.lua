@@ -35,6 +35,18 @@ describe("a function that is submitted again and again", function()
     assert.are.equal("-0.0", tostring((pool:submit(same, -0.0):get())))
   end)
 
+  it("takes what is more, or other, than scalars", function()
+    local function list(...) return #{ ... }, ... end
+    local function count(x, t, y) return x + #t + y end
+    repeatedly(function(i)
+      local values = {}
+      for j = 1, i % 12 do values[j] = j % 3 == 0 and "three" or j * i end
+      local results = table.pack(pool:submit(list, table.unpack(values)):get())
+      assert.are.same({ #values, n = #values + 1, table.unpack(values) }, results)
+      assert.are.equal(i + 102, pool:submit(count, i, i % 2 == 0 and { 1, 2 } or "xy", 100):get())
+    end)
+  end)
+
   it("finds its upvalues as they are then", function()
     local factor = 1
     local function times(x) return x * factor end
