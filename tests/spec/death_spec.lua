@@ -48,6 +48,7 @@ describe("Ctrl-C", function()
       assert.are.equal(1, done.status, done.err)
       assert.matches("^[^\n]*: interrupted!\nstack traceback:\n", done.err)
       assert.matches("script.lua:%d+: in main chunk\n", done.err)
+      assert.not_matches("signal", done.err)
     end)
   end
 
