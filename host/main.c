@@ -374,13 +374,22 @@ static int run_script(lua_State *L, const struct command *command) {
   return shmx_run_script(L, is_input ? NULL : script[0]);
 }
 
+/* From now on there is a prompt that what the supervisor draws must not tear. */
+static void run_interactively(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, "shmx.settings");
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "interactive");
+  lua_pop(L, 1);
+  shmx_repl_run(L);
+}
+
 /* What is left to do when options and script have run: -i, or standard input if there was nothing to run. The status
  * of that is no failure of the command, as in lua. */
 static void run_input(lua_State *L, const struct command *command) {
   bool nothing = command->script == 0 && !command->stat && !command->show_lua;
   bool terminal = nothing && isatty(STDIN_FILENO);
   if (terminal) show_lua();
-  if (command->interactive || terminal) shmx_repl_run(L);
+  if (command->interactive || terminal) run_interactively(L);
   else if (nothing) shmx_run_file(L, NULL);
 }
 

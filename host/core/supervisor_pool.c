@@ -424,6 +424,7 @@ static void notice_ready(struct sup *s, struct sup_pool *pool) {
   }
   atomic_store(&shm->ready, shmx_workers_ready(pool->workers));
   if (atomic_load(&shm->state) != SHMX_POOL_OPENING || !shmx_workers_all_ready(pool->workers)) return;
+  sup_progress_opened(s, pool);
   atomic_store(&shm->state, SHMX_POOL_OPEN);
   shmx_bell_ring(&s->domain->main.bell, s->main_bell);
 }

@@ -218,6 +218,8 @@ void sup_progress_tend(struct sup *s);
 int64_t sup_progress_deadline(const struct sup *s);
 /* The worker is dead, and `crashed` tasks with it; its lane still has its counts. */
 void sup_progress_bury(struct sup_pool *pool, const struct sup_peer *peer, uint32_t crashed);
+/* The pool has all its workers; main does not know it yet. */
+void sup_progress_opened(struct sup *s, struct sup_pool *pool);
 /* The pool has no worker left; main does not know it yet. */
 void sup_progress_closed(struct sup *s, struct sup_pool *pool);
 void sup_progress_forget(struct sup *s, struct sup_pool *pool);

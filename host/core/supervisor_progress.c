@@ -142,13 +142,15 @@ static void tell_tasks(struct sup *s, const struct sup_pool *pool) {
   tell(s, SHMX_PHASE_TASKS, tally->done, tally->total, tally->failed, name[0] ? name : NULL);
 }
 
+static void finish_starting(struct sup *s, struct sup_pool *pool) {
+  if (pool->tally.started) return;
+  tell(s, SHMX_PHASE_STARTING, pool->wanted, pool->wanted, 0, NULL);
+  pool->tally.started = true;
+}
+
 /* Between two looks a phase can have come to its end, or come and gone: it still gets its line. */
 static void finish_phases(struct sup *s, struct sup_pool *pool, enum shmx_phase phase) {
-  bool ready = atomic_load(&pool->map.shm->state) == SHMX_POOL_OPEN;
-  if (ready && !pool->tally.started) {
-    tell(s, SHMX_PHASE_STARTING, pool->wanted, pool->wanted, 0, NULL);
-    pool->tally.started = true;
-  }
+  if (atomic_load(&pool->map.shm->state) == SHMX_POOL_OPEN) finish_starting(s, pool);
   if (s->progress.phase != SHMX_PHASE_STOPPING && phase == SHMX_PHASE_STOPPING && pool->tally.total > 0)
     tell_tasks(s, pool);
 }
@@ -214,6 +216,16 @@ int64_t sup_progress_deadline(const struct sup *s) {
 void sup_progress_forget(struct sup *s, struct sup_pool *pool) {
   if (s->progress.shown == pool) show_pool(s, NULL);
   free(pool->tally.seen);
+}
+
+/* The line is to be there before main goes on, if it waits for that: then the prompt comes behind it. */
+void sup_progress_opened(struct sup *s, struct sup_pool *pool) {
+  if (!pool->tally.on) return;
+  choose(s);
+  if (s->progress.shown != pool) return;
+  finish_starting(s, pool);
+  tell(s, SHMX_PHASE_NONE, 0, 0, 0, NULL);
+  tick(s);
 }
 
 /* Its lines are to be there before main prints again. */

@@ -175,7 +175,7 @@ local function start(read, configuration)
   local mode = progress_mode(read.progress)
   local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[read.output or "pass"],
     read.grace, read.tasks or 0, read.timeout, read.retries, given)
-  if read.init then wait_until_ready(pool) end
+  if read.init or (mode == 1 and core.settings().interactive) then wait_until_ready(pool) end
   return pool
 end
 

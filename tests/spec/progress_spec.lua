@@ -266,6 +266,19 @@ describe("without a terminal, progress", function()
   end)
 end)
 
+describe("a person at the terminal", function()
+  terminal_it("has the prompt behind the line of the workers", function()
+    local rows = on_terminal([[
+      local input <close> = io.popen(arg[-1] .. " -i", "w")
+      input:write('p = require "shmx".pool { workers = 3 }\nprint(7)\n')
+    ]])
+    for i, row in ipairs(rows) do
+      if row:find "^workers ready: 100%%" then return assert.matches("^> 7", rows[i + 1]) end
+    end
+    error(table.concat(rows, "\n"))
+  end)
+end)
+
 describe("an idle pool with progress", function()
   terminal_it("makes no system call", function()
     if not os.execute("strace -o /dev/null true 2>/dev/null") then return pending("strace cannot trace here") end
