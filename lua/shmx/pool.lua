@@ -382,10 +382,32 @@ end
 
 --- closing ---
 
-local function finish(pool, seconds)
+local SILENCE = 0.5 -- seconds; a wait that is longer is told
+
+local stderr = io.stderr
+
+local function is_over(pool) return raw.stopped(pool) and raw.in_flight(pool) == 0 end
+
+-- Who has pressed Ctrl-C sees nothing happen while tasks have their grace.
+local function tell_of_grace(pool, seconds)
+  local deadline = core.clock() + SILENCE
+  while not is_over(pool) and core.clock() < deadline do raw.wait(pool, deadline - core.clock()) end
+  if is_over(pool) then return end
+  local text = ("running tasks have %g s to end; Ctrl-C again ends them at once\n"):format(seconds)
+  pcall(stderr.write, stderr, text) -- the script may have closed it
+end
+
+local function finish(pool, seconds, interrupted)
   raw.stop(pool, seconds)
-  while not raw.stopped(pool) or raw.in_flight(pool) > 0 do raw.wait(pool) end
+  if interrupted and seconds > SILENCE and core.terminal() then tell_of_grace(pool, seconds) end
+  while not is_over(pool) do raw.wait(pool) end
   raw.release(pool)
+end
+
+local function close_in_a_hurry(pool, interrupted)
+  chain.cancel(pool)
+  raw.cancel_queued(pool)
+  finish(pool, states[pool].grace, interrupted)
 end
 
 ---Waits for what was submitted, then ends the workers. With `cancel`, what is queued is taken back, and what runs has
@@ -395,11 +417,7 @@ function Pool:close(given)
   local cancel = options.read(given, "argument #1 to 'close'", known_of_close).cancel
   if core.is_pool(self) and not raw.is_open(self) then return end
   raw.check(self, "close")
-  if cancel then
-    chain.cancel(self)
-    raw.cancel_queued(self)
-    return finish(self, states[self].grace)
-  end
+  if cancel then return close_in_a_hurry(self, false) end
   while chain.is_waiting(self) do core.wait_everywhere() end
   while raw.in_flight(self) > 0 do raw.wait(self) end
   finish(self)
@@ -434,7 +452,10 @@ local meta = core.pool_type
 
 meta.__index = core.pool_index(Pool, list_workers)
 
-function meta.__close(pool, err) Pool.close(pool, { cancel = err ~= nil }) end
+function meta.__close(pool, err)
+  if err == nil or not raw.is_open(pool) then return Pool.close(pool) end
+  close_in_a_hurry(pool, type(err) == "string" and err:find("interrupted!", 1, true) ~= nil)
+end
 
 meta.__newindex = options.refuse_field
 

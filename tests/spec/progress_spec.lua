@@ -277,6 +277,16 @@ describe("a person at the terminal", function()
     end
     error(table.concat(rows, "\n"))
   end)
+
+  terminal_it("is told after Ctrl-C how long it takes", function()
+    local rows = on_terminal([[
+      local pool <close> = shmx.pool { workers = 1, grace = 20 }
+      pool:submit(function() end):get()
+      os.execute((("(sleep 0.1; kill -INT PID; sleep 2; kill -INT PID) &"):gsub("PID", shmx.pid())))
+      pool:submit(os.execute, "sleep 10"):get()
+    ]])
+    assert.equal(1, count(rows, "running tasks have 20 s to end; Ctrl-C again ends them at once"))
+  end)
 end)
 
 describe("an idle pool with progress", function()
