@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plain calls: what most tasks are. A function whose upvalues are modules, the globals or scalars, called with scalars, is
- * a message of a few bytes that can be written at once. A pool remembers such functions when they are submitted again,
- * with their name and their code, and writes the message without the packer. A worker reads it without the unpacker if the
- * function has no upvalues. What a message says of the upvalues is looked
- * at anew each time.
+ * Plain calls: what most tasks are. A function whose upvalues are modules, the globals or scalars, called with scalars,
+ * is a message of a few bytes that can be written at once. A pool remembers such functions when they are submitted
+ * again, with their name and their code, and writes the message without the packer. A worker reads it without the
+ * unpacker if the function has no upvalues. What a message says of the upvalues is looked at anew each time.
  *
  * The pool's memory of functions is weak: a function is recognised as long as somebody else has it. Names of functions and
  * of modules are kept with it.
