@@ -68,7 +68,8 @@ const char *shmx_push_path(lua_State *L, const char *file) {
   static char root[PATH_MAX];
   if (!root[0] && !find_root(root)) {
     root[0] = 0;
-    luaL_error(L, "shmx is not installed completely: %s is in none of the directories above the program", HELPER);
+    if (access("/proc/self/exe", F_OK) < 0) shmx_error(L, "/proc/self/exe cannot be read; shmx needs /proc");
+    shmx_error(L, "shmx is not installed completely: %s is in none of the directories above the program", HELPER);
   }
   return lua_pushfstring(L, "%s/%s", root, file);
 }

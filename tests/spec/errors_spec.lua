@@ -236,6 +236,15 @@ for i = 1, 10 do tasks[i]:get() end]], { before = "ulimit -n 64" }))
   end)
 end)
 
+describe("an installation that is not complete", function()
+  it("is told at the user's line", function()
+    local program = child.path "shmx-lua"
+    os.execute(("cp '%s' '%s'"):format(child.program, program))
+    local text = message_of('local shmx = require "shmx"\nshmx.pool()', { program = program })
+    assert.matches("^script.lua:2: shmx is not installed completely: libexec/shmx/shmx%-host is in none of", text)
+  end)
+end)
+
 describe("a failure that nobody looked at", function()
   local code = [[
 local shmx = require "shmx"
