@@ -414,7 +414,8 @@ end
 ---the pool's `grace` seconds. Results that were not fetched can be fetched afterwards.
 ---@param given {cancel: boolean?}?
 function Pool:close(given)
-  local cancel = options.read(given, "argument #1 to 'close'", known_of_close).cancel
+  local read = options.read(given, "argument #1 to 'close'", known_of_close)
+  local cancel = options.typed(read.cancel, "option 'cancel' to 'close'", "boolean")
   if core.is_pool(self) and not raw.is_open(self) then return end
   raw.check(self, "close")
   if cancel then return close_in_a_hurry(self, false) end
