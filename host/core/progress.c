@@ -143,7 +143,8 @@ static int64_t frame_interval(const struct shmx_progress *progress) {
 }
 
 static void begin(struct shmx_progress *progress, enum shmx_phase phase, int64_t now_ms) {
-  progress->bar = (struct bar_state){.phase = phase, .started_ms = now_ms, .changed_ms = now_ms};
+  double part = progress->bar.part; /* it was told before */
+  progress->bar = (struct bar_state){.phase = phase, .part = part, .started_ms = now_ms, .changed_ms = now_ms};
   progress->rate = (struct rate){.sampled_ms = now_ms};
   /* The first frame waits, so that a phase of a few milliseconds leaves its line and does not flicker. */
   int64_t first_ms = now_ms + frame_interval(progress);

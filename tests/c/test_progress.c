@@ -16,6 +16,15 @@ static void draws_the_bar_in_the_bottom_row(void) {
   close_stage(&stage);
 }
 
+static void a_part_that_is_told_before_the_bar_begins_is_shown(void) {
+  struct stage stage = open_stage(ROWS, COLUMNS);
+  shmx_progress_part(stage.progress, 3);
+  set_tasks(&stage, 0, 4);
+  later(&stage, 100);
+  CHECK(strstr(bottom_row(&stage), "tasks:  75%"));
+  close_stage(&stage);
+}
+
 static void mains_prints_scroll_above_the_bar(void) {
   struct stage stage = open_stage(ROWS, COLUMNS);
   set_tasks(&stage, 1, 8);
@@ -300,6 +309,7 @@ static void takes_the_bar_away_while_main_is_in_the_background(void) {
 
 int main(int argc, char **argv) {
   static const struct test tests[] = {TEST(draws_the_bar_in_the_bottom_row),
+                                      TEST(a_part_that_is_told_before_the_bar_begins_is_shown),
                                       TEST(mains_prints_scroll_above_the_bar),
                                       TEST(a_started_line_of_mains_goes_on_after_frames),
                                       TEST(mains_colour_survives_a_frame),
