@@ -238,7 +238,7 @@ static int ledger(lua_State *L) {
   return 3;
 }
 
-/* core.settings() -> table: what the command was told by its options */
+/* core.settings() -> table: what the command was told by its options, and whether it has a prompt by now (interactive) */
 static int settings(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, "shmx.settings");
   return 1;

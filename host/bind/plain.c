@@ -110,10 +110,14 @@ static char *write_upvalue(lua_State *L, const struct shmx_plain_upvalue *upvalu
   return at + size;
 }
 
-/* What bind/format.h says of a message with the function as its first value. */
-static char *write_function(lua_State *L, const struct shmx_plain *plain, int count, char *at, const char *end) {
-  const char head[HEAD] = {0, (char)count, (char)(0x91 + plain->upvalues), (char)0xd6, SHMX_EXT_FUNCTION, 0, 0, 0, 0};
+/* How a message of `count` values begins whose first is a function with so many upvalues: see bind/format.h. */
+static void write_head(char *at, int count, int upvalues) {
+  const char head[HEAD] = {0, (char)count, (char)(0x91 + upvalues), (char)0xd6, SHMX_EXT_FUNCTION, 0, 0, 0, 0};
   memcpy(at, head, HEAD);
+}
+
+static char *write_function(lua_State *L, const struct shmx_plain *plain, int count, char *at, const char *end) {
+  write_head(at, count, plain->upvalues);
   at += HEAD;
   for (int i = 0; i < plain->upvalues && at; i++) {
     lua_getupvalue(L, FUNCTION, i + 1);
@@ -134,12 +138,13 @@ uint32_t shmx_plain_write(lua_State *L, const struct shmx_plain *plain, int coun
 }
 
 int shmx_plain_read(lua_State *L, const struct shmx_delivery *delivery) {
-  const char head[HEAD] = {0, 0, (char)0x91, (char)0xd6, SHMX_EXT_FUNCTION, 0, 0, 0, 0};
+  char head[HEAD];
   const char *at = delivery->body, *end = at + delivery->size;
   int top = lua_gettop(L);
   if (delivery->size < HEAD || delivery->nsegments > 0 || delivery->ncodes != 1) return 0;
   int count = at[1];
-  if (at[0] != 0 || count < 1 || count > VALUES || memcmp(at + 2, head + 2, HEAD - 2) != 0) return 0;
+  write_head(head, count, 0);
+  if (count < 1 || count > VALUES || memcmp(at, head, HEAD) != 0) return 0;
   at = shmx_code_push_task(L, delivery->codes) == 0 ? at + HEAD : NULL;
   for (int i = 1; i < count && at; i++) at = shmx_scalar_take_any(L, at, end);
   if (at == end) return count;

@@ -154,6 +154,7 @@ static uint32_t count_searching(const struct shmx_pool_map *map) {
   return count;
 }
 
+/* Asked at each publication, where counting would take longer: it is a call where the processor may not have it. */
 static bool somebody_searches(const struct shmx_pool_map *map) {
   for (uint32_t i = 0; i < words_of(map); i++)
     if (atomic_load_explicit(&map->shm->waiting[i], memory_order_relaxed) >> 32) return true;
