@@ -104,21 +104,25 @@ bool shmx_array_is_refusal(lua_State *L) {
 }
 
 /* The message is remembered: a task that ends with just this error has been refused, it has not failed (runner.c). */
-static int refuse_by_limit(lua_State *L, lua_Integer bytes, const char *why, const char *advice) {
+static int refuse_by_limit(lua_State *L, lua_Integer bytes, const char *why) {
   luaL_where(L, 1);
-  lua_pushfstring(L, "cannot allocate %I bytes: the memory budget %s, or %s", (LUAI_UACINT)bytes, why, advice);
+  lua_pushfstring(L, "cannot allocate %I bytes: %s", (LUAI_UACINT)bytes, why);
   lua_concat(L, 2);
   lua_pushvalue(L, -1);
   lua_setfield(L, LUA_REGISTRYINDEX, REFUSAL);
   return lua_error(L);
 }
 
+#define OR_RAISE "or raise the budget (--memory, shmx.memory, or memory = of the pool)"
+
 static int refuse(lua_State *L, uint64_t size, int code) {
-  const char *budget = "raise the budget (--memory, shmx.memory, or memory = of the pool)";
   lua_Integer bytes = size > INT64_MAX ? INT64_MAX : (lua_Integer)size;
   switch (code) {
-  case -EFBIG: return refuse_by_limit(L, bytes, "is smaller than that; make less", budget);
-  case -EDQUOT: return refuse_by_limit(L, bytes, "is used up; close arrays you need no more", budget);
+  case -E2BIG: return refuse_by_limit(L, bytes, "the memory budget is smaller than that; make less, " OR_RAISE);
+  case -EDQUOT:
+    return refuse_by_limit(L, bytes, "the memory budget is used up; close arrays you need no more, " OR_RAISE);
+  case -EFBIG:
+    return refuse_by_limit(L, bytes, "shared memory counts as a file, and no file may be that large (ulimit -f)");
   case -ENOMEM:
     return luaL_error(L, "cannot allocate %I bytes: the system has no memory left for them", (LUAI_UACINT)bytes);
   default: return luaL_error(L, "cannot allocate %I bytes: %s", (LUAI_UACINT)bytes, strerror(-code));

@@ -216,6 +216,9 @@ static int array_save(lua_State *L) {
   const char *path = check_path(L, 2);
   int r = write_file(path, &array->view);
   if (r == -EISDIR || r == -ESPIPE) return luaL_error(L, "cannot save %s: it is no regular file", path);
+  if (r == -EFBIG)
+    return luaL_error(L, "cannot save %s: the elements take %I bytes, and no file may be that large (ulimit -f)", path,
+                      (LUAI_UACINT)shmx_view_nbytes(&array->view));
   if (r < 0) return luaL_error(L, "cannot save %s: %s", path, strerror(-r));
   lua_settop(L, 1);
   return 1;

@@ -19,15 +19,18 @@ static struct shmx_memory *check_memory(lua_State *L) {
   return memory;
 }
 
-static int cannot_make(lua_State *L, const char *name, int code) {
+static int cannot_make(lua_State *L, const char *name, uint64_t size, int code) {
   const char *why;
   switch (code) {
   case -EEXIST: why = "there is one of that name; shmx.attach opens it"; break;
   case -EINVAL: why = "that is no name for one: up to 199 bytes, without a slash"; break;
   case -ENOSPC: why = "there is no room left in /dev/shm"; break;
   case -EPIPE: why = "the supervisor process has died"; break;
+  case -EFBIG:
+    why = lua_pushfstring(L, "it has %I bytes, and no file may be that large (ulimit -f)", (LUAI_UACINT)size);
+    break;
   case -EDQUOT:
-  case -EFBIG: why = "the memory budget is used up (--memory, shmx.memory, or memory = of the pool)"; break;
+  case -E2BIG: why = "the memory budget is used up (--memory, shmx.memory, or memory = of the pool)"; break;
   default: why = strerror(-code); break;
   }
   return luaL_error(L, "cannot make the named array '%s': %s", name, why);
@@ -43,7 +46,7 @@ void shmx_array_new_named(lua_State *L, const struct shmx_view *shape, const cha
     lua_gc(L, LUA_GCCOLLECT);
     r = shmx_memory_make_named_wait(memory, name, size, &array->segment);
   }
-  if (r < 0) cannot_make(L, name, r);
+  if (r < 0) cannot_make(L, name, size, r);
   array->view = *shape;
   array->view.data = array->segment->data;
   shmx_array_charge(L, size);

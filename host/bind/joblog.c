@@ -24,10 +24,9 @@ static const char end_of_cut[] = "\t(cut off)\n"; /* no name ends so: tabs in na
 static const char head[] = "ended\tseconds\tworker\tattempt\tstatus\tname\n";
 
 static void write_line(const char *line, size_t size) {
-  ssize_t n;
-  while ((n = write(joblog, line, size)) < 0 && errno == EINTR) continue;
-  if (n == (ssize_t)size) return;
-  fprintf(stderr, "shmx: the job log cannot be written any more: %s\n", n < 0 ? strerror(errno) : "no room");
+  int r = shmx_os_file_write(joblog, line, size);
+  if (r == 0) return;
+  fprintf(stderr, "shmx: the job log cannot be written any more: %s\n", strerror(-r));
   shmx_joblog_is_open = false;
 }
 

@@ -24,6 +24,7 @@
 #include "bind/inside.h"
 #include "bind/joblog.h"
 #include "bind/pool.h"
+#include "bind/pool_parts.h"
 #include "bind/process.h"
 #include "bind/runner.h"
 #include "bind/survey.h"
@@ -269,13 +270,17 @@ static int in_worker(lua_State *L) {
   return 1;
 }
 
+static const char *const file_names[SHMX_WANTS] = {"trace", "report"};
+
 /* core.trace(trace, report): the next supervisor writes these files, of which one may be nil; an error when it cannot */
 static int trace(lua_State *L) {
-  const char *what, *path = luaL_optstring(L, 1, NULL);
-  int r = shmx_host_trace(path, luaL_optstring(L, 2, NULL), &what);
-  if (r < 0)
-    return shmx_error(L, "the %s cannot be written: %s: %s", what == path ? "trace" : "report", what, strerror(-r));
-  return 0;
+  const char *const paths[SHMX_WANTS] = {luaL_optstring(L, 1, NULL), luaL_optstring(L, 2, NULL)};
+  enum shmx_trace_want which;
+  int r = shmx_host_trace(paths[SHMX_WANT_TRACE], paths[SHMX_WANT_REPORT], &which);
+  if (r == 0) return 0;
+  if (which == SHMX_WANTS) return shmx_error(L, "nothing can be traced: %s", shmx_luapool_explain(r));
+  return shmx_error(L, "the %s cannot be written: %s: %s", file_names[which], paths[which] ? paths[which] : "/dev/null",
+                    strerror(-r));
 }
 
 /* core.trace_failure(task, text): what a failed task says */
@@ -307,7 +312,6 @@ static const luaL_Reg functions[] = {{"clock", get_clock},
 /* --- the module --- */
 
 static int stop_host(lua_State *L) {
-  static const char *const names[SHMX_WANTS] = {"trace", "report"};
   const struct shmx_trace_outcome *outcome = shmx_host_trace_outcome();
   uint32_t task;
   (void)L;
@@ -316,7 +320,7 @@ static int stop_host(lua_State *L) {
   shmx_host_stop();
   for (int i = 0; i < SHMX_WANTS && !shmx_os_forked(); i++)
     if (outcome->error[i] < 0)
-      fprintf(stderr, "shmx: the %s could not be written: %s: %s; what was there before is unchanged\n", names[i],
+      fprintf(stderr, "shmx: the %s could not be written: %s: %s; what was there before is unchanged\n", file_names[i],
               outcome->path[i], strerror(-outcome->error[i]));
   return 0;
 }

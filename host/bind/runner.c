@@ -127,8 +127,11 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
 static void push_refusal(lua_State *L, int error) {
   switch (error) {
   case -EXDEV: lua_pushliteral(L, "a mapped file cannot be handed over; return a copy (a:copy())"); break;
-  case -EDQUOT:
   case -EFBIG:
+    lua_pushliteral(L, "the result needs a piece of shared memory that is larger than a file may be (ulimit -f)");
+    break;
+  case -EDQUOT:
+  case -E2BIG:
     lua_pushliteral(L, "the memory budget has no room for the result; return less, or raise the budget "
                        "(--memory, shmx.memory, or memory = of the pool)");
     break;

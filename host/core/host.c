@@ -82,14 +82,12 @@ static const char *number_path(const char *path, char numbered[SHMX_TRACE_PATH])
   return numbered;
 }
 
-int shmx_host_trace(const char *trace, const char *report, const char **what) {
+int shmx_host_trace(const char *trace, const char *report, enum shmx_trace_want *which) {
   char numbered[SHMX_WANTS][SHMX_TRACE_PATH];
   if (wanted_trace.shm || (running && shmx_host_is_alive(running))) return 0;
   const char *const paths[SHMX_WANTS] = {number_path(trace, numbered[0]), number_path(report, numbered[1])};
-  int r = shmx_trace_create(paths, &wanted_trace.shm, &wanted_trace.memory, &wanted_trace.file, what);
+  int r = shmx_trace_create(paths, &wanted_trace.shm, &wanted_trace.memory, &wanted_trace.file, which);
   if (r == 0) wanted_trace.count++;
-  else if (*what == paths[SHMX_WANT_TRACE]) *what = trace; /* the numbered path goes with this call */
-  else if (*what == paths[SHMX_WANT_REPORT]) *what = report;
   return r;
 }
 
@@ -128,6 +126,7 @@ static void start_trace(struct shmx_host *host) {
   shmx_os_keep_from_children(wanted_trace.shm, sizeof *wanted_trace.shm);
   shmx_trace_attach(&host->trace, wanted_trace.shm, &host->link);
   shmx_link_request(&host->link, &request, fds, 2);
+  wanted_trace.outcome.begun = true;
   close_wanted_trace();
 }
 

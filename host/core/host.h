@@ -28,11 +28,13 @@ struct shmx_host *shmx_host_running(void);
 int shmx_host_start(const char *helper, struct shmx_host **out);
 
 /* The next supervisor is to write a trace and a report to these files (NULL: not that one); nothing happens when one is
- * running. 0; -errno: *what cannot be written. */
-int shmx_host_trace(const char *trace, const char *report, const char **what);
+ * running. 0 or -errno, with *which as of shmx_trace_create. */
+int shmx_host_trace(const char *trace, const char *report, enum shmx_trace_want *which);
 
-/* Why a file of the last runs is not complete, and its name; by enum shmx_trace_want. 0: all went well. */
+/* Whether a supervisor has begun to write what was wanted; why a file of the last runs is not complete, and its name, by
+ * enum shmx_trace_want. 0: all went well. */
 struct shmx_trace_outcome {
+  bool begun;
   int error[SHMX_WANTS];
   char path[SHMX_WANTS][SHMX_TRACE_PATH];
 };

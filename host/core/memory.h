@@ -62,7 +62,8 @@ enum {
 struct shmx_memory *shmx_memory_here(void);
 
 /* A new segment of `size` bytes with one reference. 0; -ENOMEM: the system refuses; -EDQUOT: over the budget for now;
- * -EFBIG: it could never fit into the budget. Never blocks. */
+ * -E2BIG: it could never fit into the budget; -EFBIG: the system makes no memory object that large (`ulimit -f`). Never
+ * blocks. */
 int shmx_memory_alloc(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_segment **out);
 
 /* Like shmx_memory_alloc, and in a worker it waits while the budget may still be relieved (see supervisor_memory.c). */

@@ -44,7 +44,7 @@ struct shmx_memory {
 };
 
 /* A block for a segment of `size` bytes, with the flags of shmx_memory_alloc: warm if possible, else from a new chunk within
- * the budget. 0, -ENOMEM, -EDQUOT, -EFBIG. */
+ * the budget. 0, or as shmx_memory_alloc. */
 int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out);
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block);
 
@@ -56,7 +56,7 @@ uint64_t shmx_warehouse_need(uint64_t size);
 bool shmx_memory_wait(struct shmx_memory *memory, uint64_t size);
 void shmx_memory_end_wait(struct shmx_memory *memory);
 
-/* Takes room in the budget for a chunk that is made elsewhere, and gives it back. 0, -EDQUOT or -EFBIG. */
+/* Takes room in the budget for a chunk that is made elsewhere, and gives it back. 0, -EDQUOT or -E2BIG. */
 int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size);
 void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size);
 

@@ -119,7 +119,7 @@ int shmx_memory_make_named(struct shmx_memory *memory, const char *name, uint64_
   r = take_up(memory, shmx_os_shm_make(size), size, out);
   if (r < 0) {
     shmx_warehouse_uncharge(memory, size);
-    return r == -EFBIG ? -ENOSPC : r; /* a limit of the system's, not ours */
+    return r;
   }
   (*out)->chunk->charged = size;
   r = give_name(memory, *out, name);

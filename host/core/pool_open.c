@@ -24,7 +24,7 @@ enum { SPARE_LANES = 16 };
 /* The configuration is an envelope like any message, large enough never to need a carrier. */
 static int write_config(struct shmx_pool *pool, const struct shmx_pool_options *options, uint32_t *size) {
   uint64_t room = shmx_envelope_size(&options->config);
-  if (room > UINT32_MAX) return -EFBIG;
+  if (room > UINT32_MAX) return -EMSGSIZE;
   pool->config = malloc(room);
   if (!pool->config) return -ENOMEM;
   return shmx_envelope_write(pool->host->memory, &options->config, shmx_memory_task_hold, pool->config, (uint32_t)room,

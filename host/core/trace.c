@@ -134,27 +134,29 @@ static int open_nothing(void) {
   return shmx_os_above_standard(fd < 0 ? -errno : fd);
 }
 
-static int open_targets(const char *const paths[SHMX_WANTS], struct shmx_trace_shm *shm, int *file, const char **what) {
-  *what = paths[SHMX_WANT_TRACE] ? paths[SHMX_WANT_TRACE] : "/dev/null";
-  *file = paths[SHMX_WANT_TRACE] ? open_target(&shm->target[SHMX_WANT_TRACE], *what) : open_nothing();
-  if (*file < 0 || !paths[SHMX_WANT_REPORT]) return *file;
-  *what = paths[SHMX_WANT_REPORT];
-  int report = open_target(&shm->target[SHMX_WANT_REPORT], *what);
-  close(report < 0 ? *file : report); /* it is written in the end */
-  return report;
+static int open_targets(const char *const paths[SHMX_WANTS], struct shmx_trace_shm *shm, int *file,
+                        enum shmx_trace_want *which) {
+  const char *trace = paths[SHMX_WANT_TRACE], *report = paths[SHMX_WANT_REPORT];
+  *which = SHMX_WANT_TRACE;
+  *file = trace ? open_target(&shm->target[SHMX_WANT_TRACE], trace) : open_nothing();
+  if (*file < 0 || !report) return *file;
+  *which = SHMX_WANT_REPORT;
+  int fd = open_target(&shm->target[SHMX_WANT_REPORT], report);
+  close(fd < 0 ? *file : fd); /* it is written in the end */
+  return fd;
 }
 
 int shmx_trace_create(const char *const paths[SHMX_WANTS], struct shmx_trace_shm **out, int *memory, int *file,
-                      const char **what) {
+                      enum shmx_trace_want *which) {
   void *base;
   uint64_t size = (sizeof(struct shmx_trace_shm) + 4095) / 4096 * 4096;
-  *what = "/dev/shm";
+  *which = SHMX_WANTS;
   *memory = shmx_os_memfd("shmx", size);
   int r = *memory < 0 ? *memory : shmx_os_map(*memory, size, &base);
   if (r == 0) {
     *out = base;
     (*out)->origin = shmx_os_now();
-    r = open_targets(paths, *out, file, what);
+    r = open_targets(paths, *out, file, which);
     if (r >= 0) return 0;
     shmx_trace_discard(*out);
     shmx_trace_destroy(*out);

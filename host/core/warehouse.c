@@ -87,7 +87,7 @@ static int charge(struct shmx_memory *memory, uint64_t size) {
     set_charge(memory, memory->charged + size);
     return 0;
   }
-  if (size > shmx_memory_budget(memory) || size > cap_of(memory)) return -EFBIG;
+  if (size > shmx_memory_budget(memory) || size > cap_of(memory)) return -E2BIG;
   if (must_stand_back(memory)) return -EDQUOT;
   set_charge(memory, memory->charged + size);
   uint64_t used = count_charged(memory);
@@ -180,7 +180,7 @@ static unsigned choose_pages(const struct shmx_memory *memory, bool large, bool 
 
 static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags,
                         struct shmx_chunk **out) {
-  if (size > INT64_MAX - shmx_os_page_size()) return -EFBIG;
+  if (size > INT64_MAX - shmx_os_page_size()) return -E2BIG;
   size = whole_pages(size);
   int r = shmx_warehouse_charge(memory, size);
   if (r < 0) return r;
@@ -276,6 +276,9 @@ static void ask_for_freed(struct shmx_memory *memory, uint64_t size) {
   take_notes(memory);
 }
 
+/* A limit stands against a chunk for more than one segment. */
+static bool may_be_less(int r) { return r == -EDQUOT || r == -E2BIG || r == -EFBIG; }
+
 int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
   if (size >= LARGE) {
     if (memory->link) take_notes(memory);
@@ -288,10 +291,10 @@ int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags
   *out = shmx_heap_alloc(&memory->heap, size);
   if (*out) return 0;
   if (!memory->small || memory->next_small < SMALL_ASKED) r = get_small(memory, size, false, out);
-  if (r != -EDQUOT && r != -EFBIG) return r;
+  if (!may_be_less(r)) return r;
   if (memory->link) ask_for_freed(memory, size);
   r = get_small(memory, size, false, out);
-  return r == -EDQUOT || r == -EFBIG ? get_small(memory, size, true, out) : r;
+  return may_be_less(r) ? get_small(memory, size, true, out) : r;
 }
 
 /* Nothing is kept warm while somebody waits for memory. */

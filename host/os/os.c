@@ -49,13 +49,11 @@ int shmx_os_memfd(const char *name, uint64_t size) {
   if (fd < 0) return -errno;
   fd = shmx_os_above_standard(fd);
   if (fd < 0) return fd;
-  if (size > INT64_MAX || shmx_syscalls.ftruncate(fd, (off_t)size) < 0 ||
-      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
-    int error = size > INT64_MAX ? EFBIG : errno;
-    close(fd);
-    return -error;
-  }
-  return fd;
+  int r = shmx_os_file_grow(fd, size);
+  if (r == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) r = -errno;
+  if (r == 0) return fd;
+  close(fd);
+  return r;
 }
 
 int shmx_os_memfd_check_sealed(int fd, uint64_t size, bool *sealed) {

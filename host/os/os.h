@@ -35,7 +35,7 @@ extern struct shmx_syscalls shmx_syscalls;
 /* --- memory --- */
 
 /* A memory object of `size` bytes, sealed against shrinking and growing, and against execution where the kernel can.
- * Returns its descriptor. */
+ * Returns its descriptor; -EFBIG as for files (shmx_os_file_grow). */
 int shmx_os_memfd(const char *name, uint64_t size);
 
 /* 0 when `fd` is a memory object of exactly `size` bytes that cannot shrink; -EPROTO for anything else. */
@@ -77,9 +77,12 @@ void shmx_os_forget_fork(void);
 /* Opens a regular file for reading; *size is what it has now. -EISDIR and -ESPIPE for what is none. */
 int shmx_os_file_open(const char *path, uint64_t *size);
 int shmx_os_file_read(int fd, uint64_t offset, void *bytes,
-                      uint64_t size);                             /* all of it; -ENODATA: the file ends before */
-int shmx_os_file_map(int fd, uint64_t size, void **out);          /* shared, to be read only */
+                      uint64_t size);                    /* all of it; -ENODATA: the file ends before */
+int shmx_os_file_map(int fd, uint64_t size, void **out); /* shared, to be read only */
+/* What would make a file, or a memory object, larger than the process may (RLIMIT_FSIZE, `ulimit -f`) fails with -EFBIG. The
+ * kernel sends a signal with that, which ends the process; these two keep it from doing so. */
 int shmx_os_file_write(int fd, const void *bytes, uint64_t size); /* all of it */
+int shmx_os_file_grow(int fd, uint64_t size);                     /* to this size */
 
 /* A file that is to take the place of another, or of none. Write into `fd`, then end: from then on the new one is there,
  * on the disk; after an error, and after abandoning it, the old one. */
@@ -180,7 +183,7 @@ void shmx_os_watch_crashes(shmx_os_crash_report *report);
 /* The file from which the code at `address` was loaded; false when it is none. For reports too. */
 bool shmx_os_file_at(const void *address, char *out, size_t room);
 /* A process without terminal that inherits its descendants' orphans; its standard input is /dev/null, and writing where
- * nobody reads is an error like others. */
+ * nobody reads, or more into a file than it may, is an error like others. */
 int shmx_os_settle_supervisor(void);
 /* A descriptor that becomes readable when children change; SIGCHLD is blocked from now on. */
 int shmx_os_child_events(void);

@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "os/os.h"
 
@@ -41,13 +43,48 @@ int shmx_os_file_map(int fd, uint64_t size, void **out) {
   return 0;
 }
 
-int shmx_os_file_write(int fd, const void *bytes, uint64_t size) {
-  for (uint64_t done = 0; done < size;) {
-    ssize_t n = write(fd, (const char *)bytes + done, size - done);
+/* --- growing --- */
+
+static void keep_signal(sigset_t *before) {
+  sigset_t signal;
+  sigemptyset(&signal);
+  sigaddset(&signal, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &signal, before);
+}
+
+/* Takes the signal that has come with the error, before it could be delivered. */
+static int drop_signal(const sigset_t *before, int result) {
+  static const struct timespec at_once;
+  sigset_t signal;
+  sigemptyset(&signal);
+  sigaddset(&signal, SIGXFSZ);
+  if (result == -EFBIG) sigtimedwait(&signal, NULL, &at_once);
+  pthread_sigmask(SIG_SETMASK, before, NULL);
+  return result;
+}
+
+int shmx_os_file_grow(int fd, uint64_t size) {
+  sigset_t before;
+  if (size > INT64_MAX) return -EFBIG;
+  keep_signal(&before);
+  return drop_signal(&before, shmx_syscalls.ftruncate(fd, (off_t)size) < 0 ? -errno : 0);
+}
+
+static int write_all(int fd, const char *bytes, uint64_t size) {
+  while (size > 0) {
+    ssize_t n = write(fd, bytes, size);
     if (n < 0 && errno != EINTR) return -errno;
-    if (n > 0) done += (uint64_t)n;
+    if (n < 0) continue;
+    bytes += n;
+    size -= (uint64_t)n;
   }
   return 0;
+}
+
+int shmx_os_file_write(int fd, const void *bytes, uint64_t size) {
+  sigset_t before;
+  keep_signal(&before);
+  return drop_signal(&before, write_all(fd, bytes, size));
 }
 
 /* --- replacing --- */

@@ -93,6 +93,7 @@ int shmx_os_settle_supervisor(void) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) return -errno;
   ask_for_slices(SHORT_SLICE_NS);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   return settle_standard();
 }
 

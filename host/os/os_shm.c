@@ -38,7 +38,8 @@ static void path_of(const char *name, char path[sizeof FOLDER + SHMX_OS_NAME_ROO
 int shmx_os_shm_make(uint64_t size) {
   int fd = shmx_os_above_standard(open(FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (fd < 0) return fd == -1 ? -errno : fd;
-  int r = ftruncate(fd, (off_t)size) < 0 ? -errno : shmx_os_reserve(fd, 0, size);
+  int r = shmx_os_file_grow(fd, size);
+  if (r == 0) r = shmx_os_reserve(fd, 0, size);
   if (r == 0) return fd;
   close(fd);
   return r;

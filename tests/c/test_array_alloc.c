@@ -33,7 +33,7 @@ struct shmx_memory *shmx_memory_here(void) {
 
 int shmx_memory_alloc(struct shmx_memory *m, uint64_t size, unsigned flags, struct shmx_segment **out) {
   if (m->fail_at > 0 && --m->fail_at == 0) return m->code;
-  if ((int64_t)size > m->budget) return -EFBIG;
+  if ((int64_t)size > m->budget) return -E2BIG;
   if (m->bytes + (int64_t)size > m->budget) return -EDQUOT;
   struct shmx_segment *segment = calloc(1, sizeof *segment);
   CHECK(segment != NULL);
@@ -212,7 +212,7 @@ static void test_opening_fails(void) {
 }
 
 static void test_segment_allocation_fails(void) {
-  static const int codes[] = {-ENOMEM, -EDQUOT, -EFBIG, -EMFILE};
+  static const int codes[] = {-ENOMEM, -EDQUOT, -E2BIG, -EFBIG, -EMFILE};
   for (size_t c = 0; c < sizeof codes / sizeof codes[0]; c++) {
     memory.code = codes[c];
     for (size_t s = 0; s < sizeof scripts / sizeof scripts[0]; s++) {

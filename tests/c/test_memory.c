@@ -98,8 +98,8 @@ static void who_has_no_memory_has_nothing_to_cool(void) {
 static void the_budget_refuses_before_anything_is_made(void) {
   struct shmx_segment *first, *second;
   shmx_memory_set_budget(&alone, 32 * MIB);
-  CHECK(alloc(&alone, 33 * MIB, &first) == -EFBIG && alloc(&alone, UINT64_MAX, &first) == -EFBIG);
-  CHECK(alloc(&alone, INT64_MAX, &first) == -EFBIG && mapped_chunks() == 0);
+  CHECK(alloc(&alone, 33 * MIB, &first) == -E2BIG && alloc(&alone, UINT64_MAX, &first) == -E2BIG);
+  CHECK(alloc(&alone, INT64_MAX, &first) == -E2BIG && mapped_chunks() == 0);
   CHECK(alloc(&alone, 20 * MIB, &first) == 0);
   CHECK(alloc(&alone, 20 * MIB, &second) == -EDQUOT && alone.charged == 20 * MIB && mapped_chunks() == 1);
   shmx_segment_release(first);
@@ -501,7 +501,7 @@ static void who_waits_for_memory_gets_what_another_gives_back(void) {
   CHECK(shmx_memory_alloc_wait(kit_memory(KIT_WORKER), 20 * MIB, 0, &second) == 0);
   pthread_join(thread, NULL);
   shmx_segment_release(second);
-  CHECK(shmx_memory_alloc_wait(kit_memory(KIT_WORKER), 33 * MIB, 0, &second) == -EFBIG);
+  CHECK(shmx_memory_alloc_wait(kit_memory(KIT_WORKER), 33 * MIB, 0, &second) == -E2BIG);
   kit_close();
 }
 

@@ -30,6 +30,31 @@ static void a_memfd_is_sealed_and_checked(void) {
   CHECK(shmx_os_memfd("shmx", UINT64_MAX) == -EFBIG);
 }
 
+static bool is_kept_from_us(int signal) {
+  sigset_t blocked, pending;
+  sigprocmask(SIG_SETMASK, NULL, &blocked);
+  sigpending(&pending);
+  return sigismember(&blocked, signal) || sigismember(&pending, signal);
+}
+
+static void what_is_larger_than_a_file_may_be_is_an_error_and_no_signal(void) {
+  char path[] = "/tmp/shmx-test-XXXXXX", bytes[5000] = "";
+  struct stat status;
+  int file = mkstemp(path);
+  unlink(path);
+  CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){8192, 8192}) == 0);
+  CHECK(shmx_os_memfd("shmx", 8192) >= 0 && shmx_os_memfd("shmx", 8193) == -EFBIG);
+  CHECK(shmx_os_shm_make(8192) >= 0 && shmx_os_shm_make(8193) == -EFBIG);
+  CHECK(shmx_os_file_write(file, bytes, sizeof bytes) == 0);
+  CHECK(shmx_os_file_write(file, bytes, sizeof bytes) == -EFBIG);
+  CHECK(fstat(file, &status) == 0 && status.st_size == 8192);
+  CHECK(!is_kept_from_us(SIGXFSZ));
+  pid_t pid = fork();
+  if (pid == 0) _exit((int)write(file, bytes, 1)); /* what is not ours ends as it would have */
+  int how;
+  CHECK(waitpid(pid, &how, 0) == pid && WIFSIGNALED(how) && WTERMSIG(how) == SIGXFSZ);
+}
+
 static void the_check_refuses_what_is_not_a_chunk(void) {
   int fds[2];
   CHECK(pipe(fds) == 0);
@@ -395,6 +420,8 @@ static void names_that_a_dead_process_has_left_are_removed(void) {
 
 static const struct test tests[] = {
     {"a_memfd_is_sealed_and_checked", a_memfd_is_sealed_and_checked},
+    {"what_is_larger_than_a_file_may_be_is_an_error_and_no_signal",
+     what_is_larger_than_a_file_may_be_is_an_error_and_no_signal},
     {"the_check_refuses_what_is_not_a_chunk", the_check_refuses_what_is_not_a_chunk},
     {"large_pages_are_zero_and_shared_like_others", large_pages_are_zero_and_shared_like_others},
     {"large_pages_that_take_longer_than_small_ones_are_for_those_who_wait",
