@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "bind/module.h"
+#include "core/host.h"
 #include "core/layout.h"
 #include "host.h"
 #include "repl.h"
@@ -406,6 +407,14 @@ static int run_command(lua_State *L) {
   return 1;
 }
 
+/* What was asked for and is not there is told, unless an error says why. */
+static void tell_what_is_missing(const struct command *command) {
+  static const char message[] = "no %s was written: no pool has started workers";
+  if (shmx_host_trace_outcome()->begun) return;
+  if (command->trace != NULL) shmx_run_complain(message, "trace");
+  if (command->report != NULL) shmx_run_complain(message, "report");
+}
+
 static int run_in_state(struct command *command) {
   lua_State *L = luaL_newstate();
   if (L == NULL) {
@@ -418,6 +427,7 @@ static int run_in_state(struct command *command) {
   bool succeeded = status == LUA_OK && lua_toboolean(L, -1);
   shmx_run_report(L, status);
   lua_close(L);
+  if (succeeded) tell_what_is_missing(command);
   return succeeded ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

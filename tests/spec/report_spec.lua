@@ -109,6 +109,19 @@ describe("a report", function()
     assert.matches('"name":"make"', child.read "t.json")
   end)
 
+  it("of a run without worker processes is not written, which the command says, and so of a trace", function()
+    local missing = "shmx-lua: no %s was written: no pool has started workers\n"
+    for _, code in ipairs { "", "local pool <close> = require('shmx').pool { workers = 0 }" } do
+      local done = run(code, "--report none.html --trace none.json")
+      assert.are.equal(missing:format "trace" .. missing:format "report", (done.err:gsub("[^\n]*/", "")))
+      assert.are.equal(0, done.status)
+      assert.is_nil(io.open(child.path "none.html"))
+    end
+    assert.are.equal("", run("require('shmx').pool { workers = 1 }:close()", "--report one.html").err)
+    assert.matches("^[^\n]*: no\n[^\n]*traceback", run("error('no', 0)", "--report none.html").err)
+    assert.are.equal("", run("os.remove 'x'", "").err)
+  end)
+
   it("is named in the error when it cannot be written", function()
     local done = run("\nrequire('shmx').pool()", "--report nowhere/report.html --trace t2.json")
     assert.are.equal(1, done.status)
