@@ -12,17 +12,23 @@ local folder, marks = nil, 0
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
+local function absolute(path)
+  if path:sub(1, 1) == "/" then return path end
+  local pwd <close> = assert(io.popen("pwd"))
+  return pwd:read("l") .. "/" .. path
+end
+
 -- The interpreter that runs this file: what stands before all options in `arg`.
 local function this_program()
   local first = 0
   while arg[first - 1] do first = first - 1 end
   local program = arg[first]
-  if program:sub(1, 1) == "/" or not program:find("/", 1, true) then return program end
-  local pwd <close> = assert(io.popen("pwd"))
-  return pwd:read("l") .. "/" .. program
+  return program:find("/", 1, true) and absolute(program) or program
 end
 
 child.program = this_program()
+-- The folder of this file, for scripts that need what else is in it.
+child.tests = absolute(debug.getinfo(1, "S").source:match "^@(.*)/")
 child.stock = "lua5.4"
 -- The build tree, or the installation, that the program is part of.
 child.root = child.program:match("^(.*)/bin/[^/]*$")

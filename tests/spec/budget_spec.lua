@@ -5,6 +5,7 @@
 
 local shmx = require "shmx"
 local core = require "shmx.core"
+local await = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/await.lua")
 
 local long = os.getenv "SHMX_TEST_LONG"
 local TASKS, SIZE, BUDGET = long and 1000 or 200, long and 64 << 20 or 4 << 20, long and 512 << 20 or 32 << 20
@@ -14,13 +15,10 @@ local function make(n, size) return (shmx.full("u8", size, n % 251)) end
 
 -- No process goes over the budget: an allocation that would is taken back. That it is about to be may be seen.
 local function check_charge()
-  local charged
-  for _ = 1, 100 do
-    charged = select(3, core.ledger())
-    if charged <= BUDGET then return end
-    os.execute "sleep 0.01"
-  end
-  error(charged .. " bytes are charged")
+  await(function()
+    local charged = select(3, core.ledger())
+    return charged <= BUDGET, charged .. " bytes are charged"
+  end, 1)
 end
 
 describe("a budget", function()

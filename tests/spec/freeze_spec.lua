@@ -4,7 +4,7 @@
 
 local shmx = require "shmx"
 local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/")
-local child, refuses = dofile(here .. "/child.lua"), dofile(here .. "/refuses.lua")
+local await, child, refuses = dofile(here .. "/await.lua"), dofile(here .. "/child.lua"), dofile(here .. "/refuses.lua")
 
 setup(child.open)
 teardown(child.close)
@@ -144,7 +144,7 @@ describe("freezing", function()
     end
     local a, flag = shmx.array("f64", 10), shmx.array("u8", 1)
     local task = pool:submit(wait_until_told, a, flag)
-    while task.status ~= "running" do os.execute "sleep 0.001" end
+    await(function() return task.status == "running" end)
     refuses("cannot freeze the array: it is also held by", a.freeze, a)
     assert.is_false(a.frozen)
     a[1] = 1
@@ -301,11 +301,12 @@ np.memmap(%q, dtype="u1", mode="r+")[0] = 5]]):format(path, path))
       other:close()
     end
     collectgarbage()
-    local deadline = shmx.clock() + 5
-    while protection_of():find "r%-%-s" do
-      assert.is_true(shmx.clock() < deadline, protection_of())
+    await(function()
+      local protection = protection_of()
+      if not protection:find "r%-%-s" then return true end
       pool:submit(take, shmx.array("u8", 1)):get()
-    end
+      return false, protection
+    end, 5)
     assert.is_nil(pool:submit(protection_of):get():find "r%-%-s")
   end)
 

@@ -16,11 +16,12 @@ local function with_pool(given, f)
   return f(pool)
 end
 
-local failure = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/failure.lua")
+local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/")
+local await, failure = dofile(here .. "/await.lua"), dofile(here .. "/failure.lua")
 
 local function raised(f, ...) return tostring(failure(f, ...)) end
 
-local function wait_until_running(task) while task.status == "queued" do pause(0.01) end end
+local function wait_until_running(task) await(function() return task.status ~= "queued" end) end
 
 -- A file in which attempts leave a letter.
 local function temporary()
@@ -168,13 +169,11 @@ describe("timeout", function()
       assert.are.equal(10000 * 10001 // 2, array:sum())
       assert.are.equal(2, pool:submit(double, 1):get())
       array:close()
-      for _ = 1, 100 do
+      await(function()
         collectgarbage()
         pool:submit(collectgarbage):wait()
-        if core.ledger() <= before then break end
-        pause(0.01)
-      end
-      assert.is_true(core.ledger() <= before)
+        return core.ledger() <= before
+      end)
     end)
   end)
 
@@ -296,7 +295,7 @@ describe("cancelling", function()
         local ok = pcall(function() while not shmx.cancelled() do end end)
         io.open(name, "w"):write(tostring(shmx.cancelled()), " ", tostring(ok)):close()
       end, path)
-      while contents(path) ~= "begun" do pause(0.01) end
+      await(function() return contents(path) == "begun" end)
       task:cancel()
       assert.are.equal(2, pool:submit(double, 1):get())
       assert.matches("^true ", contents(path))

@@ -4,7 +4,7 @@
 
 local shmx, lfs = require "shmx", require "lfs"
 local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/")
-local child, fails = dofile(here .. "/child.lua"), dofile(here .. "/fails.lua")
+local await, child, fails = dofile(here .. "/await.lua"), dofile(here .. "/child.lua"), dofile(here .. "/fails.lua")
 
 setup(child.open)
 teardown(child.close)
@@ -23,14 +23,12 @@ end
 
 local function there(name) return lfs.attributes("/dev/shm/" .. name, "mode") ~= nil end
 
--- Waits for the condition, 5 seconds at most.
-local function soon(condition)
-  local deadline = shmx.clock() + 5
-  while not condition() do
-    if shmx.clock() > deadline then return false end
-    os.execute "sleep 0.01"
-  end
-  return true
+-- Nothing of ours is there, or soon will not be.
+local function await_nothing()
+  await(function()
+    local found = table.concat(names(), ", ")
+    return found == "", found
+  end, 5)
 end
 
 local function run(code, given)
@@ -118,7 +116,7 @@ describe("a named array", function()
     assert.equal(30, b:sum())
     a:close()
     b:close()
-    assert.is_true(soon(function() return #names() == 0 end))
+    await_nothing()
   end)
 
   it("keeps its name when its maker dies, as long as somebody holds it", function()
@@ -130,7 +128,7 @@ describe("a named array", function()
     a:fill(1)
     assert.equal(4, shmx.attach(prefix .. "orphan", "i64", 4):sum())
     a:close()
-    assert.is_true(soon(function() return #names() == 0 end))
+    await_nothing()
   end)
 
   it("is gone when its maker died before it gave it to anybody", function()
@@ -141,13 +139,13 @@ describe("a named array", function()
     end, prefix .. "lost")
     task:wait()
     assert.equal("crashed", task.status)
-    assert.is_true(soon(function() return #names() == 0 end))
+    await_nothing()
   end)
 
   it("is gone when main ends, also by a signal", function()
     for _, how in ipairs { "os.exit(0)", "error 'x'", "os.execute('kill -9 ' .. shmx.pid())" } do
       run("a = shmx.array('u8', 10, { name = prefix .. 'main' })\n" .. how)
-      assert.is_true(soon(function() return #names() == 0 end), how)
+      await_nothing()
     end
   end)
 
@@ -188,8 +186,8 @@ describe("a named array", function()
     local done = run([[
       print(pcall(function() return shmx.array("u8", 1 << 24, { name = prefix .. "full" }) end))]],
       { before = "ulimit -f 4096" })
-    assert.matches("^false\tscript.lua:3: cannot make the named array '[^']*': it has 16777216 bytes, and no file may be "
-      .. "that large %(ulimit %-f%)", done.out)
+    assert.matches("^false\tscript.lua:3: cannot make the named array '[^']*': it has 16777216 bytes, and no file may "
+      .. "be that large %(ulimit %-f%)", done.out)
     assert.same({}, names())
   end)
 end)

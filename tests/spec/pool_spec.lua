@@ -2,7 +2,8 @@
 --
 -- Pools: running tasks in them, their workers, closing them, and what is left when somebody is killed or interrupted.
 
-local child = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/child.lua")
+local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/")
+local await, child = dofile(here .. "/await.lua"), dofile(here .. "/child.lua")
 local core = require "shmx.core"
 local shmx = require "shmx"
 
@@ -198,7 +199,7 @@ describe("closing a pool", function()
   it("with cancel takes back what is queued and ends what runs after the grace", function()
     local pool, before = shmx.pool { workers = 1, grace = 0.2 }, shmx.clock()
     local running = pool:submit(function() while true do pause(1) end end)
-    while running.status ~= "running" do pause(0.01) end
+    await(function() return running.status == "running" end)
     local queued = pool:submit(double, 1)
     assert.are.equal("queued", queued.status)
     pool:close { cancel = true }
@@ -219,7 +220,7 @@ describe("closing a pool", function()
       local pool <close> = shmx.pool { workers = 1, grace = 0 }
       long = pool:submit(pause, 20)
       t = pool:submit(double, 1)
-      while long.status ~= "running" do pause(0.01) end
+      await(function() return long.status == "running" end)
       error "out of here"
     end)
     assert.are.equal("crashed", long.status)

@@ -2,9 +2,9 @@
 --
 -- --report: the page has what happened, needs nothing from anywhere, and a browser draws it.
 
-local child = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/child.lua")
+local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/")
+local await, child = dofile(here .. "/await.lua"), dofile(here .. "/child.lua")
 local cjson = require "cjson"
-local shmx = require "shmx"
 
 setup(child.open)
 teardown(child.close)
@@ -102,9 +102,7 @@ describe("a report", function()
   it("is written when main is killed, too, and beside a trace", function()
     assert.are.equal(137, run(script:gsub("pool:execute.*$", [[
       pool:submit(os.execute, "kill -9 " .. shmx.pid()):wait()]]), "--trace t.json --report killed.html").status)
-    local till = shmx.clock() + 5
-    local function exists() return io.open(child.path "killed.html") end
-    while not exists() do assert.is_true(shmx.clock() < till) end
+    await(function() return io.open(child.path "killed.html") end, 5)
     assert.matches("const D = ", child.read "killed.html")
     assert.matches('"name":"make"', child.read "t.json")
   end)

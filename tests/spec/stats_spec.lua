@@ -3,20 +3,12 @@
 -- What a pool says of itself: pool:stats(), pool:segments(), the task of a worker, and the fields of a segment.
 
 local shmx = require "shmx"
+local await = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/await.lua")
 
 local function double(x) return 2 * x end
 local function nap(seconds) os.execute("sleep " .. seconds) end
 local function make(n) return shmx.array("u8", n) end
 local function fail() error "on purpose" end
-
--- Waits for what other processes are about to do, at most ten seconds.
-local function await(condition)
-  local till = shmx.clock() + 10
-  while not condition() do
-    assert(shmx.clock() < till, "it did not come about")
-    os.execute "sleep 0.01"
-  end
-end
 
 local function find(segments, id)
   for _, segment in ipairs(segments) do

@@ -3,6 +3,7 @@
 -- Tasks: their names, fields and text, waiting for them, and what becomes of errors of every kind.
 
 local shmx = require "shmx"
+local await = dofile(debug.getinfo(1, "S").source:match("^@(.*)/spec/") .. "/await.lua")
 local core = require "shmx.core"
 
 local pool
@@ -86,7 +87,7 @@ describe("a task", function()
     assert.is_nil(t.result)
     assert.is_nil(t.results)
     assert.is_nil(t.error)
-    while t.status == "queued" do pause(0.01) end
+    await(function() return t.status ~= "queued" end)
     assert.are.equal("running", t.status)
     assert.matches("%-%-> running$", tostring(t))
     assert.is_false(t:done())
@@ -194,7 +195,7 @@ describe("submitting", function()
 
   it("can be taken back until a worker has begun", function()
     local busy = { pool:submit(pause, 0.3), pool:submit(pause, 0.3) }
-    while busy[1].status == "queued" or busy[2].status == "queued" do pause(0.01) end
+    await(function() return busy[1].status ~= "queued" and busy[2].status ~= "queued" end)
     local t = pool:submit(double, 1)
     assert.is_true(t:cancel())
     assert.are.equal("cancelled", t.status)

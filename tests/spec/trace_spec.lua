@@ -3,10 +3,9 @@
 -- --trace: what the file says, and that it is there and can be opened whatever happens to the processes and the disk.
 
 local here = debug.getinfo(1, "S").source:match "^@(.*)/spec/"
-local child = dofile(here .. "/child.lua")
+local await, child = dofile(here .. "/await.lua"), dofile(here .. "/child.lua")
 local schema = dofile(here .. "/trace_schema.lua")
 local cjson = require "cjson"
-local shmx = require "shmx"
 
 setup(child.open)
 teardown(child.close)
@@ -16,10 +15,7 @@ local preamble = [[
   local function double(x) return 2 * x end
   local function make(n) return shmx.full("i64", n, 1) end
   local function nap(seconds) os.execute("sleep " .. seconds) end
-  local function await(condition)
-    local till = shmx.clock() + 10
-    while not condition() do assert(shmx.clock() < till) os.execute "sleep 0.01" end
-  end
+  local await = dofile "]] .. child.tests .. [[/await.lua"
 ]]
 
 local function run(code, given)
@@ -251,8 +247,7 @@ describe("the file of a trace", function()
       pool:submit(nap, 20)
       await(function() return pool.workers[1].task end)
       os.execute("kill -9 " .. shmx.pid())]]).status)
-    local till = shmx.clock() + 5
-    while not exists "trace.json" do assert.is_true(shmx.clock() < till) end
+    await(function() return exists "trace.json" end, 5)
     local events = read_trace()
     assert.are.equal(10, #select(events, { name = "double", ph = "X" }))
     assert.are.equal("not finished", select(events, { name = "nap", ph = "X" })[1].args.result)
@@ -294,7 +289,7 @@ describe("the file of a trace", function()
   it("is named in the error when it cannot be written", function()
     local done = run("shmx.pool()", { options = "--trace nowhere/trace.json" })
     assert.are.equal(1, done.status)
-    assert.matches("script.lua:9: the trace cannot be written: nowhere/trace.json: No such file or directory", done.err)
+    assert.matches("script.lua:6: the trace cannot be written: nowhere/trace.json: No such file or directory", done.err)
     assert.matches("Is a directory", run("shmx.pool()", { options = "--trace ./" }).err)
   end)
 
