@@ -218,23 +218,28 @@ void sup_progress_forget(struct sup *s, struct sup_pool *pool) {
   free(pool->tally.seen);
 }
 
-/* The line is to be there before main goes on, if it waits for that: then the prompt comes behind it. */
+/* What was shown becomes a line, which is there before main goes on. */
+static void end_line(struct sup *s) {
+  tell(s, SHMX_PHASE_NONE, 0, 0, 0, NULL);
+  tick(s);
+}
+
+/* If main waits for it, the prompt comes behind the line. */
 void sup_progress_opened(struct sup *s, struct sup_pool *pool) {
   if (!pool->tally.on) return;
   choose(s);
   if (s->progress.shown != pool) return;
   finish_starting(s, pool);
-  tell(s, SHMX_PHASE_NONE, 0, 0, 0, NULL);
-  tick(s);
+  end_line(s);
 }
 
-/* Its lines are to be there before main prints again. */
+/* Main prints again behind the lines. */
 void sup_progress_closed(struct sup *s, struct sup_pool *pool) {
   if (s->progress.shown != pool || !pool->tally.on) return;
   count(s, pool);
   show(s, pool);
-  show_pool(s, NULL);
-  tick(s);
+  end_line(s);
+  s->progress.shown = NULL;
 }
 
 void sup_progress_fini(struct sup *s) {
