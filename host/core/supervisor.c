@@ -40,7 +40,7 @@ static void take_event(struct sup *s, const struct epoll_event *event) {
 static void pass(struct sup *s) {
   for (int i = 0; i < PASSES; i++) {
     shmx_ledger_pass_begin(s->ledger);
-    for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_read_ring(s, peer);
+    sup_read_rings(s);
     shmx_ledger_pass_end(s->ledger);
     if (!shmx_ledger_wants_pass(s->ledger)) return;
   }

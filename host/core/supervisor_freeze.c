@@ -22,10 +22,12 @@ static int freeze(struct sup *s, const struct sup_peer *peer, uint64_t segment, 
   return r;
 }
 
-void sup_freeze(struct sup *s, struct sup_peer *peer, uint64_t segment) {
-  struct shmx_request reply = {.type = SHMX_REP_FROZEN, .id = segment};
-  for (struct sup_peer *other = s->peers; other; other = other->next) sup_read_ring(s, other);
-  reply.error = freeze(s, peer, segment, &reply.flags);
+int sup_freeze(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  (void)fds;
+  struct shmx_request reply = {.type = SHMX_REP_FROZEN, .id = request->id};
+  sup_read_rings(s);
+  reply.error = freeze(s, peer, request->id, &reply.flags);
   SHMX_FAULT("s10");
-  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  sup_answer(peer, &reply, -1);
+  return 0;
 }

@@ -79,6 +79,10 @@ void sup_read_ring(struct sup *s, struct sup_peer *peer) {
   if (s->heard) SHMX_FAULT("s4");
 }
 
+void sup_read_rings(struct sup *s) {
+  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_read_ring(s, peer);
+}
+
 void sup_write_notes(struct sup *s, struct sup_peer *peer) {
   struct shmx_note note;
   bool wrote = false;
@@ -99,6 +103,10 @@ void sup_write_notes(struct sup *s, struct sup_peer *peer) {
 }
 
 /* --- the socket --- */
+
+int sup_answer(const struct sup_peer *peer, const struct shmx_request *reply, int fd) {
+  return shmx_os_send(peer->socket, reply, sizeof *reply, &fd, fd >= 0, false);
+}
 
 static int keep_chunk(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int fd) {
   bool outside = request->flags & SHMX_CHUNK_OUTSIDE, alone = request->flags & SHMX_CHUNK_ALONE, sealed;
@@ -129,7 +137,7 @@ static int name_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request 
   if (r < 0) sup_name_chunk_gone(s, request->id);
   if (r < 0 || reply.error < 0) close(fds[0]);
   if (r < 0) reply.error = r;
-  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  sup_answer(peer, &reply, -1);
   return 0;
 }
 
@@ -148,18 +156,18 @@ static int give_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request 
     reply.size = chunk->size;
     reply.flags = chunk->outside ? SHMX_CHUNK_OUTSIDE : 0;
     r = maker == peer ? 0 : shmx_ledger_map(s->ledger, peer->id, id); /* its own it has mapped */
-    if (r == 0) r = shmx_os_send(peer->socket, &reply, sizeof reply, &chunk->fd, 1, false);
+    if (r == 0) r = sup_answer(peer, &reply, chunk->fd);
   }
   if (r == 0) return 0;
   reply = (struct shmx_request){.type = SHMX_REP_NONE, .id = id, .error = r};
-  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  sup_answer(peer, &reply, -1);
   return 0;
 }
 
 static int open_pool(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
   struct shmx_request reply = {.type = SHMX_REP_OPENED, .id = request->id};
   reply.error = sup_pool_open(s, request, fds);
-  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  sup_answer(peer, &reply, -1);
   return 0;
 }
 
@@ -182,29 +190,16 @@ static int tell_handover(struct sup *s, struct sup_peer *peer, struct shmx_reque
   struct shmx_request reply = {.type = SHMX_REP_HANDOVER, .id = request->id};
   const struct sup_handover *h = sup_trace_handover(s, request->id);
   if (h) memcpy(reply.times, (int64_t[]){h->notify, h->acknowledge, h->complete}, sizeof reply.times);
-  shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  sup_answer(peer, &reply, -1);
   return 0;
 }
 
-static int survey(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
-  (void)fds;
-  sup_survey(s, peer, request->id);
-  return 0;
-}
-
-static int freeze(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
-  (void)fds;
-  sup_freeze(s, peer, request->id);
-  return 0;
-}
-
-/* The requests: who may make one, how many descriptors come with it, and what is answered (0: nothing). `take` takes the
- * descriptors over, of which those that did not come are -1, unless it fails: -EPROTO when nobody could have meant it. */
+/* The requests: who may make one, how many descriptors come with it, and what is answered (0: nothing). */
 static const struct kind {
   bool main_only;
   int fds_least, fds_most;
   uint32_t answer;
-  int (*take)(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds);
+  sup_take *take;
 } kinds[] = {
     [SHMX_REQ_CHUNK] = {false, 1, 1, 0, take_chunk},
     [SHMX_REQ_FETCH] = {false, 0, 0, SHMX_REP_NONE, give_chunk},
@@ -213,8 +208,8 @@ static const struct kind {
     [SHMX_REQ_FORGET] = {true, 0, 0, 0, forget_pool},
     [SHMX_REQ_TRACE] = {true, 2, 2, 0, open_trace},
     [SHMX_REQ_HANDOVER] = {false, 0, 0, SHMX_REP_HANDOVER, tell_handover},
-    [SHMX_REQ_SURVEY] = {false, 0, 0, SHMX_REP_SURVEY, survey},
-    [SHMX_REQ_FREEZE] = {false, 0, 0, SHMX_REP_FROZEN, freeze},
+    [SHMX_REQ_SURVEY] = {false, 0, 0, SHMX_REP_SURVEY, sup_survey},
+    [SHMX_REQ_FREEZE] = {false, 0, 0, SHMX_REP_FROZEN, sup_freeze},
 };
 
 static const struct kind *kind_of(const struct shmx_request *request) {
@@ -227,7 +222,7 @@ static void refuse(struct sup *s, struct sup_peer *peer, const struct shmx_reque
   const struct kind *kind = kind_of(request);
   struct shmx_request reply = {.type = kind ? kind->answer : 0, .id = request->id, .error = -EPROTO};
   sup_poison(s, peer);
-  if (!peer->pool && reply.type) shmx_os_send(peer->socket, &reply, sizeof reply, NULL, 0, false);
+  if (!peer->pool && reply.type) sup_answer(peer, &reply, -1);
 }
 
 static void take_request(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds, int nfds) {

@@ -152,8 +152,14 @@ void sup_ignore(struct sup *s, int fd);
  * and epoll would go on to report it. */
 void sup_unwatch(struct sup *s, int fd);
 void sup_peer_init(struct sup *s, struct sup_peer *peer, struct shmx_process_shm *shm);
-/* Reads the peer's ring to its end. */
+/* Reads the peer's ring to its end; those of all. */
 void sup_read_ring(struct sup *s, struct sup_peer *peer);
+void sup_read_rings(struct sup *s);
+/* Takes a request, with the descriptors that came with it and -1 for the others, and answers it. 0, and the descriptors are
+ * taken over; or -errno, -EPROTO when nobody could have meant it. */
+typedef int sup_take(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds);
+/* Sends an answer, with a descriptor unless `fd` is -1. 0 or -errno. */
+int sup_answer(const struct sup_peer *peer, const struct shmx_request *reply, int fd);
 /* Reads the peer's socket until nothing is there. */
 void sup_read_socket(struct sup *s, struct sup_peer *peer);
 /* Writes the notes that there are and that fit. */
@@ -171,13 +177,13 @@ void sup_serve_memory(struct sup *s);
 
 /* --- supervisor_survey.c --- */
 
-/* Tells the peer of the segment, or of all (0). */
-void sup_survey(struct sup *s, struct sup_peer *peer, uint64_t segment);
+/* Tells the peer of the segment of the request, or of all (0). */
+sup_take sup_survey;
 
 /* --- supervisor_freeze.c --- */
 
-/* The peer wants nobody to write the segment any more. */
-void sup_freeze(struct sup *s, struct sup_peer *peer, uint64_t segment);
+/* The peer wants nobody to write the segment of the request any more. */
+sup_take sup_freeze;
 
 /* --- supervisor_limits.c --- */
 

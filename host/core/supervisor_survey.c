@@ -71,15 +71,17 @@ static int make_object(const struct answer *a, uint64_t *size) {
   return fd;
 }
 
-void sup_survey(struct sup *s, struct sup_peer *peer, uint64_t segment) {
-  struct shmx_request reply = {.type = SHMX_REP_SURVEY, .id = segment};
+int sup_survey(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
+  (void)fds;
+  struct shmx_request reply = {.type = SHMX_REP_SURVEY, .id = request->id};
   struct answer a = {.s = s};
   int fd = -1;
-  for (struct sup_peer *other = s->peers; other; other = other->next) sup_read_ring(s, other);
-  shmx_ledger_survey(s->ledger, segment, write_item, &a);
+  sup_read_rings(s);
+  shmx_ledger_survey(s->ledger, request->id, write_item, &a);
   if (a.error == 0 && a.size > 0) fd = make_object(&a, &reply.size);
   reply.error = a.error ? a.error : a.size > 0 && fd < 0 ? fd : 0;
-  shmx_os_send(peer->socket, &reply, sizeof reply, &fd, fd >= 0, false);
+  sup_answer(peer, &reply, fd);
   if (fd >= 0) close(fd);
   free(a.bytes);
+  return 0;
 }
