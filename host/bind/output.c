@@ -11,7 +11,6 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdio_ext.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "bind/weak.h"
@@ -45,31 +44,30 @@ void shmx_output_open(lua_State *L) {
   replace(L, &stderr, &numbers[1], _IONBF, "stderr");
 }
 
-static enum shmx_output_mode mode_of(const char *name) {
-  if (!name) return SHMX_OUTPUT_PASS;
-  return strcmp(name, "label") == 0     ? SHMX_OUTPUT_LABEL
-         : strcmp(name, "capture") == 0 ? SHMX_OUTPUT_CAPTURE
-                                        : SHMX_OUTPUT_PASS;
+enum shmx_output_mode shmx_output_check_mode(lua_State *L, int index) {
+  static const char *const names[] = {"pass", "label", "capture", NULL};
+  return (enum shmx_output_mode)luaL_checkoption(L, index, names[SHMX_OUTPUT_PASS], names);
+}
+
+/* What the table of options at index 1 says. */
+static enum shmx_output_mode read_mode(lua_State *L) {
+  lua_getfield(L, 1, "output");
+  enum shmx_output_mode mode = shmx_output_check_mode(L, -1);
+  lua_pop(L, 1);
+  return mode;
 }
 
 bool shmx_output_open_guest(lua_State *L) {
   static struct shmx_kept_shm kept[2]; /* nobody else sees them */
   static bool attached;
-  lua_getfield(L, 1, "output");
-  bool wanted = mode_of(lua_tostring(L, -1)) != SHMX_OUTPUT_PASS;
-  lua_pop(L, 1);
-  if (!wanted) return false;
+  if (read_mode(L) == SHMX_OUTPUT_PASS) return false;
   if (!attached) shmx_output_attach(kept);
   attached = true;
   shmx_output_open(L);
   return true;
 }
 
-void shmx_output_begin(lua_State *L) {
-  lua_getfield(L, 1, "output");
-  shmx_output_choose(mode_of(lua_tostring(L, -1)));
-  lua_pop(L, 1);
-}
+void shmx_output_begin(lua_State *L) { shmx_output_choose(read_mode(L)); }
 
 void shmx_output_finish(void) {
   if (__fpending(stdout) > 0) fflush(stdout);

@@ -10,6 +10,9 @@
 
 #include "core/pool.h"
 
+/* What is to become of prints, by the name that people give it; of nil they are passed on. */
+enum shmx_output_mode shmx_output_check_mode(lua_State *L, int index);
+
 /* Worker: prints of C and of Lua go through core/output.h from now on. */
 void shmx_output_open(lua_State *L);
 /* Main: the same in a state in which tasks run in main, if the table of options at index 1 says that something is to become

@@ -12,6 +12,7 @@
 
 #include "bind/chain.h"
 #include "bind/module.h"
+#include "bind/output.h"
 #include "bind/pool_parts.h"
 #include "bind/process.h"
 #include "bind/task.h"
@@ -98,7 +99,7 @@ static int start_workers(lua_State *L, struct lua_pool *pool, struct shmx_host *
                                                  .codes = codes,
                                                  .ncodes = cargo->ncodes},
                                       .progress = (enum shmx_progress_mode)luaL_checkinteger(L, 4),
-                                      .output = (enum shmx_output_mode)luaL_checkinteger(L, 5)};
+                                      .output = shmx_output_check_mode(L, 5)};
   if (r < 0) return r;
   pool->cargoes = calloc(SHMX_SLOTS, sizeof *pool->cargoes);
   return pool->cargoes ? shmx_pool_open(host, &options, &pool->core) : -ENOMEM;

@@ -120,9 +120,6 @@ local function read_worker_limits(given, read)
   end
 end
 
-local output_modes = { pass = 0, label = 1, capture = 2 } -- as in core/output.h
-local output_names = { "pass", "label", "capture" }
-
 local function read_options(given)
   given = options.read(given, "argument #1 to 'pool'", known_options)
   local settings = core.settings()
@@ -134,7 +131,7 @@ local function read_options(given)
     progress = options.typed(given.progress, "option 'progress' to 'pool'", "boolean"),
   }
   if read.progress == nil then read.progress = settings.progress end
-  read.output = options.choice(given.output, "option 'output' to 'pool'", output_names)
+  read.output = options.choice(given.output, "option 'output' to 'pool'", { "pass", "label", "capture" })
   if given.seed ~= nil then
     read.seed = options.count(given.seed, "option 'seed' to 'pool'", math.mininteger, math.maxinteger)
   end
@@ -173,8 +170,8 @@ local function start(read, configuration)
     return pool or options.fail("the pool cannot start: %s", failure.add_advice(why))
   end
   local mode = progress_mode(read.progress)
-  local pool = core.open(read.workers, read.memory, configuration, mode, output_modes[read.output or "pass"],
-    read.grace, read.tasks or 0, read.timeout, read.retries, given)
+  local pool = core.open(read.workers, read.memory, configuration, mode, read.output, read.grace,
+    read.tasks or 0, read.timeout, read.retries, given)
   if read.init or (mode == 1 and core.settings().interactive) then wait_until_ready(pool) end
   return pool
 end
