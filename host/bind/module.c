@@ -259,6 +259,13 @@ static int on_failure(lua_State *L) {
   return 0;
 }
 
+/* core.interrupted() -> boolean: has Ctrl-C come? Scripts run with a handler, which lets the next one end the process, here as
+ * in lua. */
+static int interrupted(lua_State *L) {
+  lua_pushboolean(L, shmx_os_dies_of(SIGINT));
+  return 1;
+}
+
 /* core.terminal() -> boolean: is standard error a terminal that bars can be drawn on? */
 static int terminal(lua_State *L) {
   lua_pushboolean(L, isatty(STDERR_FILENO) && !(shmx_terminal_flags() & SHMX_TERMINAL_DUMB));
@@ -302,6 +309,7 @@ static const luaL_Reg functions[] = {{"clock", get_clock},
                                      {"on_failure", on_failure},
                                      {"terminal", terminal},
                                      {"in_worker", in_worker},
+                                     {"interrupted", interrupted},
                                      {"kill", kill_process},
                                      {"where", where},
                                      {"ledger", ledger},

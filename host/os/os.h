@@ -160,6 +160,7 @@ int shmx_os_pidfd(pid_t pid);
 int shmx_os_pidfd_kill(int pidfd, int signal);
 /* What tells a worker that its task is to stop: ignored unless it is handled, and hardly ever used by anyone else. */
 #define SHMX_OS_STOP_SIGNAL SIGURG
+bool shmx_os_dies_of(int signal); /* it has its default meaning in this process */
 /* Waits for the end of a child and reaps it, unless that has been done. */
 void shmx_os_reap(pid_t pid);
 /* Starts `path` as a fresh process whose descriptors 3, 4, ... are `fds` and which has no other of ours but 0, 1, 2. */

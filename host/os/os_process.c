@@ -33,6 +33,11 @@ int shmx_os_pidfd_kill(int pidfd, int signal) {
   return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
+bool shmx_os_dies_of(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_DFL;
+}
+
 void shmx_os_reap(pid_t pid) {
   while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
   }

@@ -394,17 +394,17 @@ local function tell_of_grace(pool, seconds)
   pcall(stderr.write, stderr, text) -- the script may have closed it
 end
 
-local function finish(pool, seconds, interrupted)
+local function finish(pool, seconds)
   raw.stop(pool, seconds)
-  if interrupted and seconds > SILENCE and core.terminal() then tell_of_grace(pool, seconds) end
+  if seconds and seconds > SILENCE and core.interrupted() and core.terminal() then tell_of_grace(pool, seconds) end
   while not is_over(pool) do raw.wait(pool) end
   raw.release(pool)
 end
 
-local function close_in_a_hurry(pool, interrupted)
+local function close_in_a_hurry(pool)
   chain.cancel(pool)
   raw.cancel_queued(pool)
-  finish(pool, states[pool].grace, interrupted)
+  finish(pool, states[pool].grace)
 end
 
 ---Waits for what was submitted, then ends the workers. With `cancel`, what is queued is taken back, and what runs has
@@ -415,7 +415,7 @@ function Pool:close(given)
   local cancel = options.typed(read.cancel, "option 'cancel' to 'close'", "boolean")
   if core.is_pool(self) and not raw.is_open(self) then return end
   raw.check(self, "close")
-  if cancel then return close_in_a_hurry(self, false) end
+  if cancel then return close_in_a_hurry(self) end
   while chain.is_waiting(self) do core.wait_everywhere() end
   while raw.in_flight(self) > 0 do raw.wait(self) end
   finish(self)
@@ -452,7 +452,7 @@ meta.__index = core.pool_index(Pool, list_workers)
 
 function meta.__close(pool, err)
   if err == nil or not raw.is_open(pool) then return Pool.close(pool) end
-  close_in_a_hurry(pool, type(err) == "string" and err:find("interrupted!", 1, true) ~= nil)
+  close_in_a_hurry(pool)
 end
 
 meta.__newindex = options.refuse_field

@@ -287,6 +287,18 @@ describe("a person at the terminal", function()
     ]])
     assert.equal(1, count(rows, "running tasks have 20 s to end; Ctrl-C again ends them at once"))
   end)
+
+  terminal_it("is not told after an error, whatever it says", function()
+    local rows = on_terminal([[
+      pcall(function()
+        local pool <close> = shmx.pool { workers = 1, grace = 1 }
+        local task = pool:submit(os.execute, "sleep 10")
+        while task.status ~= "running" do os.execute "sleep 0.01" end
+        error "interrupted!"
+      end)
+    ]])
+    assert.equal(0, count_matching(rows, "running tasks have"))
+  end)
 end)
 
 describe("an idle pool with progress", function()
