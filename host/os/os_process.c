@@ -81,22 +81,25 @@ static int settle_standard(void) {
 }
 
 /* A process that asks for short slices of time may interrupt others when it wakes up (Linux 6.12 and later): one that runs
- * for microseconds gets its core at once and takes next to nothing from anyone. 0: as others have them. Without this it
- * only comes later, so failing is no failure. */
-static void ask_for_slices(uint64_t nanoseconds) {
+ * for microseconds gets its core at once and takes next to nothing from anyone. Its share of the core stays what it was.
+ * Workers have this from the supervisor: main wakes one, often on its own core, and the task runs before main goes on to
+ * wait for it. Without this they only come later, so failing is no failure. Who was started with another policy keeps it. */
+static void ask_for_short_slices(void) {
   struct { /* the kernel's struct sched_attr, in its first version */
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
-  } attr = {.size = sizeof attr, .policy = SCHED_OTHER, .nice = getpriority(PRIO_PROCESS, 0), .runtime = nanoseconds};
+  } attr;
+  if (syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0) < 0 || attr.policy != SCHED_OTHER) return;
+  attr.runtime = SHORT_SLICE_NS;
   syscall(SYS_sched_setattr, 0, &attr, 0);
 }
 
 int shmx_os_settle_supervisor(void) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) return -errno;
-  ask_for_slices(SHORT_SLICE_NS);
+  ask_for_short_slices();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
   return settle_standard();
@@ -121,7 +124,6 @@ static int die_with_parent(pid_t parent) {
 int shmx_os_settle_child(pid_t parent, const int *keep, int nkeep) {
   setpgid(0, 0);
   shmx_os_forget_fork();
-  ask_for_slices(0);
   sigset_t none;
   sigemptyset(&none);
   for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL);

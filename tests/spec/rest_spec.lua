@@ -53,6 +53,19 @@ describe("workers", function()
   end)
 end)
 
+describe("a command that is to use only what others leave", function()
+  it("has workers that do the same", function()
+    passes [[
+      local shmx = require "shmx"
+      assert(os.execute(("chrt --idle -p 0 %d >/dev/null"):format(shmx.pid())))
+      local pool <close> = shmx.pool { workers = 1 }
+      local stat = pool:submit(function() return io.open("/proc/self/stat"):read("a") end):get()
+      local policy = stat:match("^.*%) %S" .. (" %S+"):rep(37) .. " (%d+)")
+      assert(policy == "5", policy) -- SCHED_IDLE
+    ]]
+  end)
+end)
+
 describe("an idle pool of eight workers", function()
   -- Main waits for a command that looks at the other processes: at their system calls, or at the time that they use.
   local function idle(command)
