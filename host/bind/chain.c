@@ -27,8 +27,9 @@ bool shmx_chain_fill_in(lua_State *L, int first, int count) {
     if (input && input->status != SHMX_TASK_DONE) return false;
   }
   for (int i = 0; i < count; i++) {
-    if (!shmx_task_test(L, first + i)) continue;
-    int results = shmx_task_push_results(L, first + i);
+    const struct shmx_task *input = shmx_task_test(L, first + i);
+    if (!input) continue;
+    int results = shmx_task_push_results(L, input, first + i);
     if (results == 0) lua_pushnil(L);
     else lua_pop(L, results - 1);
     lua_replace(L, first + i);

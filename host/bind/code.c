@@ -49,7 +49,7 @@ struct code_ref {
   struct shmx_code *code; /* NULL once dropped */
 };
 
-static char sender_key, receiver_key; /* their addresses are keys of the registry */
+static char sender_key, receiver_key; /* the registry has the caches by their addresses, which are numbers there */
 
 void shmx_code_use(struct shmx_code *code) { code->users++; }
 
@@ -94,15 +94,16 @@ static void equip_cache(lua_State *L) {
 }
 
 /* Pushes the cache under that key of the registry, which is made at first use. */
-static struct cache *push_cache(lua_State *L, const void *key) {
+static struct cache *push_cache(lua_State *L, const char *address) {
+  lua_Integer key = (intptr_t)address;
   luaL_checkstack(L, 8, "the message is nested too deeply");
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TUSERDATA) return lua_touserdata(L, -1);
+  if (lua_rawgeti(L, LUA_REGISTRYINDEX, key) == LUA_TUSERDATA) return lua_touserdata(L, -1);
   lua_pop(L, 1);
   struct cache *cache = lua_newuserdatauv(L, sizeof *cache, RECENT + RECENTS - 1);
   memset(cache, 0, sizeof *cache);
   equip_cache(L);
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+  lua_rawseti(L, LUA_REGISTRYINDEX, key);
   return cache;
 }
 

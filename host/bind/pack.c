@@ -459,8 +459,21 @@ static void pack_value(struct packer *p, int index, const struct shmx_path *path
   }
 }
 
+/* A message of a few scalars and nothing else, as most results are. False: it has to go the long way. */
+static bool pack_scalars(lua_State *L, struct shmx_packet *packet, int first, int count) {
+  enum { MOST = 8, ROOM = 2 + MOST * (SHMX_SCALAR_MAX + SHMX_SCALAR_STRING) };
+  if (count > MOST || shmx_packet_reserve(packet, ROOM) != 0) return false;
+  char *at = packet->body, *end = at + ROOM;
+  *at++ = 0; /* the flags */
+  *at++ = (char)count;
+  for (int i = 0; i < count && at; i++) at = shmx_scalar_put(L, first + i, at, end);
+  if (at) packet->size = (size_t)(at - packet->body);
+  return at;
+}
+
 void shmx_codec_pack(lua_State *L, struct shmx_packet *packet, int first, int count, unsigned flags,
                      const struct shmx_pack_names *names) {
+  if (pack_scalars(L, packet, first, count)) return;
   struct packer p = {.L = L, .packet = packet, .flags = flags, .tokbuf = MPACK_TOKBUF_INITIAL_VALUE};
   luaL_checkstack(L, 20, "too many values");
   first = lua_absindex(L, first);

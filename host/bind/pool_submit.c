@@ -158,11 +158,10 @@ static bool publish_plain(lua_State *L, struct lua_pool *pool, const struct shmx
   return true;
 }
 
-/* Submits the task that is on the top; `plain` is NULL or its function. With `shown` 0 its name has to say it all. */
-static void submit(lua_State *L, struct lua_pool *pool, const struct shmx_plain *plain, int count, int shown,
-                   const char *name) {
+/* Submits the task, which is on the top; `plain` is NULL or its function. With `shown` 0 its name has to say it all. */
+static void submit(lua_State *L, struct lua_pool *pool, struct shmx_task *task, const struct shmx_plain *plain,
+                   int count, int shown, const char *name) {
   int index = FUNCTION + count;
-  struct shmx_task *task = lua_touserdata(L, index);
   bool quick = plain && publish_plain(L, pool, plain, task, count);
   if (!quick) publish_call(L, pool, task, count, shown, name);
   if (task->ticket >= pool->tickets) pool->tickets = task->ticket + 1;
@@ -233,7 +232,7 @@ static int submit_function(lua_State *L, struct lua_pool *pool, int count, struc
     return 1;
   }
   choose_limits(pool, limits);
-  submit(L, pool, plain, count, count, NULL);
+  submit(L, pool, task, plain, count, count, NULL);
   return 1;
 }
 
@@ -293,7 +292,7 @@ int shmx_luapool_publish(lua_State *L) {
   choose_limits(pool, limits);
   lua_pushvalue(L, 2);
   lua_remove(L, 2);
-  submit(L, pool, shmx_plain_find(L, &pool->plains), count, count, name);
+  submit(L, pool, task, shmx_plain_find(L, &pool->plains), count, count, name);
   return 0;
 }
 
@@ -337,10 +336,10 @@ int shmx_luapool_submit_batch(lua_State *L) {
   }
   choose_limits(pool, (struct shmx_limits){0}); /* those of a task are not for a batch */
   push_batch_name(L, F, first, count);
-  shmx_task_push(L);
+  struct shmx_task *task = shmx_task_push(L);
   lua_rotate(L, FUNCTION, -4); /* without f, list, first, most: pool, run_batch, f, elements, task */
   lua_pop(L, 4);
-  submit(L, pool, NULL, 2 + count, 0, NULL);
+  submit(L, pool, task, NULL, 2 + count, 0, NULL);
   lua_pushinteger(L, count);
   return 2;
 }

@@ -110,7 +110,7 @@ static void take_done(lua_State *L, int index, struct shmx_task *task, struct sh
   if (status != LUA_OK) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
   else if (outcome->status == SHMX_RESULT_REFUSED) shmx_luapool_fail(L, index, SHMX_TASK_REFUSED, count);
   else if (outcome->status != SHMX_RESULT_VALUES) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
-  else shmx_task_keep_results(L, index, count);
+  else shmx_task_keep_results(L, task, index, count);
 }
 
 static void take_crashed(lua_State *L, int index, int status, const char *where) {
@@ -149,8 +149,8 @@ int shmx_luapool_fail_task(lua_State *L) {
   return 0;
 }
 
-static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shmx_outcome *outcome) {
-  struct shmx_task *task = lua_touserdata(L, index);
+static void take_end(lua_State *L, struct shmx_pool *core, struct shmx_task *task, int index,
+                     struct shmx_outcome *outcome) {
   task->worker = (uint16_t)outcome->worker;
   task->attempt = (uint8_t)outcome->attempt;
   task->nanoseconds = outcome->nanoseconds;
@@ -173,7 +173,9 @@ static void take_end(lua_State *L, struct shmx_pool *core, int index, struct shm
   }
 }
 
-void shmx_luapool_end(lua_State *L, int index, struct shmx_outcome *outcome) { take_end(L, NULL, index, outcome); }
+void shmx_luapool_end(lua_State *L, int index, struct shmx_outcome *outcome) {
+  take_end(L, NULL, lua_touserdata(L, index), index, outcome);
+}
 
 int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
   int count = 0;
@@ -190,13 +192,14 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
     lua_rawseti(L, tasks, outcome.ticket + 1); /* not nil: the table keeps its array part */
     struct shmx_task *task = shmx_task_test(L, -1);
     if (task) {
-      take_end(L, pool->core, tasks + 1, &outcome);
+      take_end(L, pool->core, task, tasks + 1, &outcome);
       if (task->awaited) shmx_chain_note(L, tasks + 1);
       shmx_tally_add(&pool->tally, task, &outcome);
       if (shmx_joblog_is_open) shmx_joblog_write(L, tasks + 1);
     } else shmx_incoming_close(&outcome.message);
     lua_settop(L, tasks);
     count++;
+    if (pool->core && shmx_pool_is_empty(pool->core)) break;
   }
   lua_settop(L, tasks - 1);
   if (!pool->packing && shmx_chain_resolve(L)) count++; /* tasks may have ended without a worker */

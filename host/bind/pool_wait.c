@@ -134,9 +134,8 @@ static bool wait_for_inputs(lua_State *L, const struct shmx_task *task, int64_t 
   return task->status != SHMX_TASK_NEW;
 }
 
-/* Waits until the task at `index` has ended. False when the deadline came first. */
-static bool wait_for_task(lua_State *L, int index, int64_t deadline) {
-  struct shmx_task *task = lua_touserdata(L, index);
+/* Waits until the task, which is at `index`, has ended. False when the deadline came first. */
+static bool wait_for_task(lua_State *L, const struct shmx_task *task, int index, int64_t deadline) {
   if (shmx_task_has_ended(task)) return true;
   if (task->status == SHMX_TASK_NEW && !wait_for_inputs(L, task, deadline)) return false;
   if (shmx_task_has_ended(task)) return true;
@@ -158,13 +157,13 @@ static bool wait_for_task(lua_State *L, int index, int64_t deadline) {
 static int task_get(lua_State *L) {
   struct shmx_task *task = shmx_task_check(L, 1);
   shmx_check_process(L);
-  if (!wait_for_task(L, 1, shmx_luapool_deadline(L, 2))) {
+  if (!wait_for_task(L, task, 1, shmx_luapool_deadline(L, 2))) {
     lua_getiuservalue(L, 1, SHMX_TASK_NAME);
     const char *name = lua_tostring(L, -1), *seconds = luaL_tolstring(L, 2, NULL);
     return shmx_error(L, "timeout: task %s has not ended after %s seconds", name, seconds);
   }
   task->looked_at = true;
-  int count = shmx_task_push_results(L, 1);
+  int count = shmx_task_push_results(L, task, 1);
   if (task->status == SHMX_TASK_DONE) return count;
   if (lua_istable(L, -1)) {
     shmx_push_where(L);
@@ -175,9 +174,9 @@ static int task_get(lua_State *L) {
 
 /* task:wait([seconds]) -> boolean: has it ended? */
 static int task_wait(lua_State *L) {
-  shmx_task_check(L, 1);
+  const struct shmx_task *task = shmx_task_check(L, 1);
   shmx_check_process(L);
-  lua_pushboolean(L, wait_for_task(L, 1, shmx_luapool_deadline(L, 2)));
+  lua_pushboolean(L, wait_for_task(L, task, 1, shmx_luapool_deadline(L, 2)));
   return 1;
 }
 
@@ -306,7 +305,7 @@ static int wait_for_list(lua_State *L) {
   bool all = true;
   for (lua_Integer i = 1; i <= count && all; i++) {
     lua_rawgeti(L, 1, i);
-    all = wait_for_task(L, lua_gettop(L), deadline);
+    all = wait_for_task(L, shmx_task_check(L, -1), lua_gettop(L), deadline);
     lua_pop(L, 1);
   }
   lua_pushboolean(L, all);

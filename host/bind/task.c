@@ -153,15 +153,13 @@ void shmx_task_label(lua_State *L, int index, int first, int count, char *out, s
   lua_pop(L, 1);
 }
 
-void shmx_task_keep_results(lua_State *L, int index, int count) {
-  struct shmx_task *task = lua_touserdata(L, index);
+void shmx_task_keep_results(lua_State *L, struct shmx_task *task, int index, int count) {
   task->results = count;
   keep_values(L, index, SHMX_TASK_RESULTS, count);
   task->status = SHMX_TASK_DONE;
 }
 
-int shmx_task_push_results(lua_State *L, int index) {
-  struct shmx_task *task = lua_touserdata(L, index);
+int shmx_task_push_results(lua_State *L, const struct shmx_task *task, int index) {
   return push_values(L, index, SHMX_TASK_RESULTS, task->results);
 }
 

@@ -98,11 +98,11 @@ static inline bool shmx_task_has_ended(const struct shmx_task *task) { return ta
 /* What `status` says of a task that has ended; NULL: there is no such status. */
 const char *shmx_task_status_name(int status);
 
-/* The task at `index` is done, with the `count` results on the top, which are taken. */
-void shmx_task_keep_results(lua_State *L, int index, int count);
+/* The task, which is at `index`, is done, with the `count` results on the top, which are taken. */
+void shmx_task_keep_results(lua_State *L, struct shmx_task *task, int index, int count);
 
-/* Pushes the results, which must be there, and returns how many. */
-int shmx_task_push_results(lua_State *L, int index);
+/* Pushes the results of the task at `index`, which must be there, and returns how many. */
+int shmx_task_push_results(lua_State *L, const struct shmx_task *task, int index);
 
 /* Registers the type, and adds `task` to the module on the top. */
 void shmx_task_open(lua_State *L);

@@ -28,14 +28,14 @@ static const char *status_of(lua_State *L, const struct shmx_task *task) {
 
 static int push_result(lua_State *L, struct shmx_task *task) {
   if (task->status != SHMX_TASK_DONE || task->results == 0) return 0;
-  int n = shmx_task_push_results(L, 1);
+  int n = shmx_task_push_results(L, task, 1);
   lua_pop(L, n - 1);
   return 1;
 }
 
 static int push_result_list(lua_State *L, struct shmx_task *task) {
   if (task->status != SHMX_TASK_DONE) return 0;
-  int n = shmx_task_push_results(L, 1);
+  int n = shmx_task_push_results(L, task, 1);
   lua_createtable(L, n, 1);
   lua_insert(L, -n - 1);
   int table = lua_gettop(L) - n;

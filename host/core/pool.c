@@ -423,3 +423,7 @@ uint32_t shmx_pool_attempt(const struct shmx_pool *pool, uint32_t ticket) {
 const struct shmx_pool_map *shmx_pool_map_of(const struct shmx_pool *pool) { return &pool->map; }
 
 uint32_t shmx_pool_in_flight(const struct shmx_pool *pool) { return pool->in_flight; }
+
+bool shmx_pool_is_empty(const struct shmx_pool *pool) {
+  return pool->in_flight == 0 && pool->found_count == 0 && pool->nlingering == 0;
+}

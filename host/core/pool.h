@@ -104,6 +104,9 @@ bool shmx_pool_is_claimed(const struct shmx_pool *pool, uint32_t ticket);
 uint32_t shmx_pool_attempt(const struct shmx_pool *pool, uint32_t ticket);
 uint32_t shmx_pool_in_flight(const struct shmx_pool *pool);
 
+/* True when all ends have been taken, so that shmx_pool_next need not look for more until something is submitted. */
+bool shmx_pool_is_empty(const struct shmx_pool *pool);
+
 /* The pool's mapping, to look at (pool_view.h). */
 const struct shmx_pool_map *shmx_pool_map_of(const struct shmx_pool *pool);
 
