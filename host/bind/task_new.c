@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "bind/array_parts.h"
 #include "bind/module.h"
 #include "bind/task_parts.h"
 
@@ -45,7 +46,7 @@ static int check_count(lua_State *L) {
   if (lua_getfield(L, 1, "n") != LUA_TNIL) count = lua_tointegerx(L, -1, &number);
   if (!number || count < 0 || count > ARGUMENTS_MAX)
     shmx_error(L, "bad field 'n' to 'task' (the number of arguments expected, at most %d, got %s)", ARGUMENTS_MAX,
-               luaL_tolstring(L, -1, NULL));
+               shmx_array_describe(L, -1));
   lua_pop(L, 1);
   return (int)count;
 }
@@ -56,7 +57,7 @@ static void read_limits(lua_State *L, struct shmx_task *task) {
     lua_Number seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
     if (!(seconds > 0))
       shmx_error(L, "bad field 'timeout' to 'task' (a positive number of seconds expected, got %s)",
-                 luaL_tolstring(L, -1, NULL));
+                 shmx_array_describe(L, -1));
     task->nanoseconds = shmx_task_timeout(seconds);
   }
   if (lua_getfield(L, 1, "retries") != LUA_TNIL) {
@@ -64,7 +65,7 @@ static void read_limits(lua_State *L, struct shmx_task *task) {
     lua_Integer retries = lua_tointegerx(L, -1, &whole);
     if (!whole || lua_type(L, -1) != LUA_TNUMBER || retries < 0 || retries > SHMX_TASK_RETRIES_MAX)
       shmx_error(L, "bad field 'retries' to 'task' (a whole number from 0 to %d expected, got %s)",
-                 SHMX_TASK_RETRIES_MAX, luaL_tolstring(L, -1, NULL));
+                 SHMX_TASK_RETRIES_MAX, shmx_array_describe(L, -1));
     task->attempt = (uint8_t)(retries + 1);
   }
 }

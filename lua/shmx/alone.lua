@@ -24,9 +24,15 @@ alone.fail_by = nil
 ---True for a pool without workers.
 function alone.is(pool) return rooms[pool] ~= nil end
 
----Raises an error unless the pool is open.
-function alone.check(pool)
-  if not rooms[pool].open then options.fail("the pool is closed") end
+-- What belongs to the pool with which a method was called.
+local function own(pool, method)
+  return rooms[pool]
+    or options.fail("calling '%s' without a pool: write pool:%s(...), with a colon", method, method)
+end
+
+---Raises an error unless it is a pool without workers, and open.
+function alone.check(pool, method)
+  if not own(pool, method).open then options.fail("the pool is closed") end
 end
 
 -- The first of the task's inputs that has failed, when all have ended.
@@ -41,7 +47,7 @@ end
 
 ---Runs a task that was made by shmx.task.
 function alone.publish(pool, task)
-  alone.check(pool)
+  alone.check(pool, "execute")
   if task.status ~= "waiting" or core.is_submitted(task) then
     options.fail("task %s has been submitted before; a task runs once", task.name)
   end
@@ -53,7 +59,7 @@ end
 ---Makes a task and runs it.
 ---@return shmx.Task
 function alone.submit(pool, name, f, ...)
-  alone.check(pool)
+  alone.check(pool, "submit")
   if type(f) ~= "function" then
     options.fail("bad argument #1 to 'submit' (function expected, got %s)", options.type(f))
   end
@@ -65,20 +71,21 @@ end
 function Alone:submit(f, ...) return alone.submit(self, nil, f, ...) end
 
 function Alone:close()
-  if not rooms[self].open then return end
-  rooms[self].open = false
-  rooms[self].room:close()
+  local mine = own(self, "close")
+  if not mine.open then return end
+  mine.open = false
+  mine.room:close()
 end
 
 function Alone:stats()
-  local stats = rooms[self].room:tally()
+  local stats = own(self, "stats").room:tally()
   stats.workers, stats.queue = {}, 0
   return stats
 end
 
 ---What other pools have handed over; here nothing is.
 function Alone:segments()
-  alone.check(self)
+  alone.check(self, "segments")
   return core.survey() or {}
 end
 

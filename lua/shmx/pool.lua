@@ -217,7 +217,7 @@ local takes_views = { submit = true, execute = true, map = true, imap = true, im
 local function target(self, method)
   local view = views[self]
   local pool = view and view.pool or self
-  if alone.is(pool) then alone.check(pool) else raw.check(pool, method) end
+  if alone.is(pool) then alone.check(pool, method) else raw.check(pool, method) end
   return pool, view and view.options or none
 end
 
@@ -313,7 +313,7 @@ function Pool:map(f, values)
   if type(f) ~= "function" then
     options.fail("bad argument #1 to 'map' (function expected, got %s)", options.type(f))
   elseif type(values) ~= "table" then
-    options.fail("bad argument #2 to 'map' (table expected, got %s)", options.type(values))
+    options.fail("bad argument #2 to 'map' (list expected, got %s)", options.type(values))
   end
   local count, state, chunk = #values, states[pool], with.chunk
   if values.n ~= nil then count = options.count(values.n, "field 'n' of argument #2 to 'map'", 0, ELEMENTS_MAX) end
