@@ -49,17 +49,25 @@ static struct shmx_view list_view(lua_State *L, int i, int axis, bool stacked) {
   return view;
 }
 
-/* Widens the result by one more array, which must have the same sizes but along the axis. */
-static void join(lua_State *L, struct shmx_view *result, const struct shmx_view *view, int i, int axis) {
-  struct shmx_view alike = *view;
-  if (alike.ndim == result->ndim) alike.shape[axis] = result->shape[axis];
-  if (!shmx_view_same_shape(&alike, result)) {
-    shmx_array_bad_argument(L, LIST, "element %d has the shape %s, those before it %s", i,
-                            shmx_array_push_shape(L, view), shmx_array_push_shape(L, result));
+/* Array number i must have the first one's shape, but for its size along the axis (-1: there is none). */
+static void check_shape(lua_State *L, int i, const struct shmx_view *first, int axis) {
+  struct shmx_view view = list_view(L, i, 0, false), alike = view;
+  if (axis >= 0 && view.ndim == first->ndim) alike.shape[axis] = first->shape[axis];
+  if (shmx_view_same_shape(&alike, first)) return;
+  shmx_array_bad_argument(L, LIST, "element %d has the shape %s, the first one %s", i, shmx_array_push_shape(L, &view),
+                          shmx_array_push_shape(L, first));
+}
+
+/* What they make together, without elements. */
+static struct shmx_view join(lua_State *L, int count, int axis, bool stacked) {
+  struct shmx_view first = list_view(L, 1, 0, false), result = list_view(L, 1, axis, stacked);
+  for (int i = 2; i <= count; i++) {
+    check_shape(L, i, &first, stacked ? -1 : axis);
+    struct shmx_view view = list_view(L, i, axis, stacked);
+    if (__builtin_add_overflow(result.shape[axis], view.shape[axis], &result.shape[axis]))
+      shmx_array_bad_argument(L, LIST, "that many elements are more than there can be");
   }
-  if (__builtin_add_overflow(result->shape[axis], view->shape[axis], &result->shape[axis])) {
-    shmx_array_bad_argument(L, LIST, "that many elements are more than there can be");
-  }
+  return result;
 }
 
 /* What the dtypes of all the arrays promote to. The floats come first, as in NumPy: what holds u16 and i8 is i32, which
@@ -87,18 +95,14 @@ static int combine(lua_State *L, bool stacked) {
   static const char *const names[] = {"axis", "out", NULL};
   shmx_options_check_axis(L, AXIS, names);
   int count = copy_list(L);
-  struct shmx_view result = list_view(L, 1, 0, false), dense;
-  if (stacked && result.ndim == SHMX_MAX_NDIM) {
+  int ndim = list_view(L, 1, 0, false).ndim;
+  if (stacked && ndim == SHMX_MAX_NDIM) {
     return shmx_array_bad_argument(L, LIST, "the arrays have %d dimensions, which is the most there can be",
                                    SHMX_MAX_NDIM);
   }
-  int axis = shmx_options_axis(L, AXIS, result.ndim + (stacked ? 1 : 0));
+  int axis = shmx_options_axis(L, AXIS, ndim + (stacked ? 1 : 0));
   if (axis < 0) axis = 0;
-  result = list_view(L, 1, axis, stacked);
-  for (int i = 2; i <= count; i++) {
-    struct shmx_view view = list_view(L, i, axis, stacked && list_view(L, i, 0, false).ndim < SHMX_MAX_NDIM);
-    join(L, &result, &view, i, axis);
-  }
+  struct shmx_view result = join(L, count, axis, stacked), dense;
   if (shmx_view_init(&dense, promote_list(L, count), result.ndim, result.shape) != 0) {
     return shmx_array_bad_argument(L, LIST, "that many elements are more than there can be");
   }

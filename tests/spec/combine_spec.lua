@@ -66,9 +66,11 @@ describe("concat and stack", function()
 
   it("refuse what does not fit together", function()
     local a = shmx.array("i8", { 2, 2 })
-    refuses("bad argument #1 to 'concat' (element 2 has the shape {2, 3}, those before it {2, 2})", shmx.concat,
+    refuses("bad argument #1 to 'concat' (element 2 has the shape {2, 3}, the first one {2, 2})", shmx.concat,
       { a, shmx.array("i8", { 2, 3 }) })
-    refuses("element 2 has the shape {2}, those before it {2, 2}", shmx.concat, { a, a[1] })
+    refuses("element 2 has the shape {2}, the first one {2, 2}", shmx.concat, { a, a[1] })
+    refuses("element 3 has the shape {2, 3}, the first one {2, 2}", shmx.concat, { a, a, shmx.array("i8", { 2, 3 }) })
+    refuses("bad argument #1 to 'stack' (element 2 has the shape {2}, the first one {2, 2})", shmx.stack, { a, a[1] })
     refuses("bad argument #1 to 'stack' (element 2 is no array but 5)", shmx.stack, { a, 5 })
     refuses("bad argument #1 to 'concat' (a list of arrays is expected, got one of 0)", shmx.concat, {})
     refuses("bad argument #1 to 'concat' (a list of arrays is expected, got 5)", shmx.concat, 5)
