@@ -224,6 +224,11 @@ void shmx_array_add_ops(lua_State *L) {
   }
 }
 
+/* Lua makes one boolean of whatever a comparison gives. */
+static int compare(lua_State *L) {
+  return luaL_error(L, "arrays are compared element by element, by a:lt(b), a:le(b), a:gt(b) or a:ge(b)");
+}
+
 void shmx_array_add_operators(lua_State *L) {
   static const struct {
     const char *event, *sign;
@@ -238,4 +243,8 @@ void shmx_array_add_operators(lua_State *L) {
   for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
     add_op(L, operators[i].event, operators[i].sign, operators[i].op, true);
   }
+  lua_pushcfunction(L, compare);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__lt");
+  lua_setfield(L, -2, "__le");
 }

@@ -247,6 +247,14 @@ describe("comparisons", function()
     assert.same({ false, false }, a:lt(nan):totable())
   end)
 
+  it("are methods, which an error says of < and its like", function()
+    local a = shmx.range("i64", 1, 3)
+    local methods = "arrays are compared element by element, by a:lt(b), a:le(b), a:gt(b) or a:ge(b)"
+    refuses(methods, function() return a < a end)
+    refuses(methods, function() return a >= 2 end)
+    refuses(methods, function() return 2 > a end)
+  end)
+
   it("order false before true", function()
     local a, b = from("bool", true, true, false, false), from("bool", true, false, true, false)
     assert.same({ false, false, true, false }, a:lt(b):totable())
