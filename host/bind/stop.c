@@ -52,6 +52,7 @@ static void on_signal(int signal) {
 void shmx_stop_listen(lua_State *L) {
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
   state = L;
+  shmx_running_begin(L); /* the signal may come before anything has run */
   sigemptyset(&action.sa_mask);
   sigaction(SHMX_OS_STOP_SIGNAL, &action, NULL);
 }

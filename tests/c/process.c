@@ -41,8 +41,8 @@ static int process_leave(lua_State *L) { _exit((int)luaL_checkinteger(L, 1)); }
 
 /* kill(pid, signal) -> boolean; the signal by name, such as "STOP" */
 static int process_kill(lua_State *L) {
-  static const char *const names[] = {"KILL", "TERM", "INT", "HUP", "STOP", "CONT", "ABRT", "SEGV", NULL};
-  static const int signals[] = {SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGSTOP, SIGCONT, SIGABRT, SIGSEGV};
+  static const char *const names[] = {"KILL", "TERM", "INT", "HUP", "STOP", "CONT", "ABRT", "SEGV", "URG", NULL};
+  static const int signals[] = {SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGSTOP, SIGCONT, SIGABRT, SIGSEGV, SIGURG};
   lua_Integer pid = luaL_checkinteger(L, 1);
   luaL_argcheck(L, pid > 1, 1, "a process number expected");
   lua_pushboolean(L, kill((pid_t)pid, signals[luaL_checkoption(L, 2, NULL, names)]) == 0);

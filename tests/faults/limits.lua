@@ -143,6 +143,24 @@ function cases.stopped_supervisor(pool)
   assert(hanging:wait(5) and hanging.status == "timeout", hanging.status)
 end
 
+-- A worker that has not run anything gets the signal while it still waits for the code of its first task.
+function cases.first_task()
+  local fresh <close> = shmx.pool { workers = 1 }
+  local supervisor, worker = oracle.supervisor(fresh), fresh.workers[1].pid
+  while fresh.workers[1].state ~= "ready" do process.sleep(0.001) end
+  process.kill(supervisor, "STOP")
+  local task = fresh:submit(spin)
+  while task.status ~= "running" do process.sleep(0.001) end
+  assert(task:cancel())
+  for _ = 1, 10 do
+    process.kill(worker, "URG")
+    process.sleep(0.01)
+  end
+  process.kill(supervisor, "CONT")
+  assert(fresh:submit(math.abs, -1):get() == 1)
+  assert(fresh.workers[1].pid == worker, "the worker has died")
+end
+
 function cases.stopped_main(pool)
   local tasks = {}
   for i = 1, 200 do tasks[i] = pool:with { timeout = 0.3 }:submit(range, 1000 * i) end

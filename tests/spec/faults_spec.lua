@@ -84,7 +84,7 @@ end)
 
 describe("limits of tasks", function()
   local names = {
-    "retries", "timeouts", "cancels", "chains", "stopped_worker", "stopped_supervisor", "stopped_main",
+    "retries", "timeouts", "cancels", "chains", "stopped_worker", "stopped_supervisor", "stopped_main", "first_task",
   }
   for _, name in ipairs(names) do
     it("hold whatever happens: " .. name, function() case.pass("limits", name .. " " .. seed, { seconds = 60 }) end)
