@@ -4,7 +4,6 @@
  */
 #include "bind/joblog.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <stdio.h>
@@ -81,10 +80,10 @@ bool shmx_joblog_skips(lua_State *L, int index) {
  * error when the file cannot be written */
 static int open_joblog(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
-  int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (lua_toboolean(L, 2) ? 0 : O_TRUNC);
+  int flags = O_WRONLY | O_CREAT | O_APPEND | (lua_toboolean(L, 2) ? 0 : O_TRUNC);
   if (joblog >= 0) return 0;
-  joblog = shmx_os_above_standard(open(path, flags, 0666));
-  if (joblog < 0) return shmx_error(L, "the job log cannot be written: %s: %s", path, strerror(errno));
+  joblog = shmx_os_open(path, flags, 0666);
+  if (joblog < 0) return shmx_error(L, "the job log cannot be written: %s: %s", path, strerror(-joblog));
   shmx_joblog_is_open = true;
   if (lseek(joblog, 0, SEEK_END) <= 0) write_line(head, sizeof head - 1);
   else if (lua_toboolean(L, 3)) write_line(end_of_cut, sizeof end_of_cut - 1);

@@ -21,6 +21,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "os/os.h"
+
 #define RETRY_FIRST_MS 2
 #define RETRY_LAST_MS  200
 #define DESTROY_WAITS  5
@@ -166,21 +168,17 @@ void shmx_terminal_destroy(struct shmx_terminal *terminal, int64_t now_ms) {
 static int open_again(int fd) {
   char path[32];
   unsigned device, controlling;
-  int flags = O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+  int flags = O_WRONLY | O_NOCTTY | O_NONBLOCK;
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  int own = open(path, flags), error = errno;
-  if (own >= 0) return own;
-  if (!device_of(fd, &device)) return -error;
-  own = open("/dev/tty", flags);
-  if (own >= 0 && device_of(own, &controlling) && controlling == device) return own;
-  if (own >= 0) close(own);
-  return -error;
+  int own = shmx_os_open(path, flags, 0);
+  if (own >= 0 || !device_of(fd, &device)) return own;
+  int tty = shmx_os_open("/dev/tty", flags, 0);
+  if (tty >= 0 && device_of(tty, &controlling) && controlling == device) return tty;
+  if (tty >= 0) close(tty);
+  return own;
 }
 
-void shmx_terminal_mend(int fd) {
-  while (write(fd, SHMX_PROGRESS_RESET, sizeof SHMX_PROGRESS_RESET - 1) < 0 && errno == EINTR) {
-  }
-}
+void shmx_terminal_mend(int fd) { shmx_os_file_write(fd, SHMX_PROGRESS_RESET, sizeof SHMX_PROGRESS_RESET - 1); }
 
 /* The number of the terminal behind a descriptor, which also tells /dev/tty by its true name. */
 static bool device_of(int fd, unsigned *device) { return ioctl(fd, TIOCGDEV, device) == 0; }

@@ -114,31 +114,23 @@ static int resolve(const char *path, char out[SHMX_TRACE_PATH]) {
 /* The temporary file beside the path: its descriptor or -errno. */
 static int open_target(struct shmx_trace_target *target, const char *path) {
   struct stat st;
-  int r = resolve(path, target->path), fd = -1;
+  int r = resolve(path, target->path);
   if (r == 0 && stat(target->path, &st) == 0) {
     if (!S_ISREG(st.st_mode)) r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
     else if (access(target->path, W_OK) < 0) r = -errno;
   }
   if (r == 0 && !fits(snprintf(target->temporary, SHMX_TRACE_PATH, "%s.%d", target->path, (int)getpid())))
     r = -ENAMETOOLONG;
-  if (r == 0) {
-    fd = open(target->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    r = shmx_os_above_standard(fd < 0 ? -errno : fd);
-  }
+  if (r == 0) r = shmx_os_open(target->temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
   if (r < 0) target->path[0] = 0;
   return r;
-}
-
-static int open_nothing(void) {
-  int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  return shmx_os_above_standard(fd < 0 ? -errno : fd);
 }
 
 static int open_targets(const char *const paths[SHMX_WANTS], struct shmx_trace_shm *shm, int *file,
                         enum shmx_trace_want *which) {
   const char *trace = paths[SHMX_WANT_TRACE], *report = paths[SHMX_WANT_REPORT];
   *which = SHMX_WANT_TRACE;
-  *file = trace ? open_target(&shm->target[SHMX_WANT_TRACE], trace) : open_nothing();
+  *file = trace ? open_target(&shm->target[SHMX_WANT_TRACE], trace) : shmx_os_open("/dev/null", O_WRONLY, 0);
   if (*file < 0 || !report) return *file;
   *which = SHMX_WANT_REPORT;
   int fd = open_target(&shm->target[SHMX_WANT_REPORT], report);

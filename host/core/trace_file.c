@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "os/os.h"
 
 enum { BUFFER = 1 << 18, EVENT_MAX = 8192 }; /* bytes; of an event with all its texts, which are cut */
 enum { TEXT_MAX = 512 };
@@ -138,23 +139,11 @@ int shmx_trace_file_open(struct shmx_trace_file *f, int fd, int64_t origin) {
   return 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t size, uint64_t position) {
-  while (size > 0) {
-    ssize_t n = pwrite(fd, bytes, size, (off_t)position);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return n < 0 ? -errno : -EIO;
-    bytes += n;
-    size -= (size_t)n;
-    position += (uint64_t)n;
-  }
-  return 0;
-}
-
 void shmx_trace_file_flush(struct shmx_trace_file *f) {
   size_t used = f->used;
   if (used == 0) return;
   put(f, tail);
-  if (f->error == 0) f->error = write_all(f->fd, f->buffer, f->used, f->position);
+  if (f->error == 0) f->error = shmx_os_write(f->fd, f->position, f->buffer, f->used);
   f->position += used;
   f->used = 0;
 }

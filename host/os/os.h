@@ -74,6 +74,8 @@ void shmx_os_forget_fork(void);
 
 /* --- files --- */
 
+/* open(), close-on-exec and above the standard descriptors. Returns the descriptor or -errno. */
+int shmx_os_open(const char *path, int flags, mode_t mode);
 /* Opens a regular file for reading; *size is what it has now. -EISDIR and -ESPIPE for what is none. */
 int shmx_os_file_open(const char *path, uint64_t *size);
 int shmx_os_file_read(int fd, uint64_t offset, void *bytes,

@@ -15,13 +15,18 @@
 
 #include "os/os.h"
 
+int shmx_os_open(const char *path, int flags, mode_t mode) {
+  int fd = open(path, flags | O_CLOEXEC, mode);
+  return fd < 0 ? -errno : shmx_os_above_standard(fd);
+}
+
 int shmx_os_file_open(const char *path, uint64_t *size) {
   struct stat status;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not waiting for anybody who would write into a pipe */
-  if (fd < 0) return -errno;
+  int fd = shmx_os_open(path, O_RDONLY | O_NONBLOCK, 0); /* not waiting for anybody who would write into a pipe */
+  if (fd < 0) return fd;
   int r = fstat(fd, &status) < 0 ? -errno : S_ISDIR(status.st_mode) ? -EISDIR : S_ISREG(status.st_mode) ? 0 : -ESPIPE;
   if (r == 0) *size = (uint64_t)status.st_size;
-  if (r == 0) return shmx_os_above_standard(fd);
+  if (r == 0) return fd;
   close(fd);
   return r;
 }
@@ -73,10 +78,9 @@ int shmx_os_file_grow(int fd, uint64_t size) {
 static int write_all(int fd, const char *bytes, uint64_t size) {
   while (size > 0) {
     ssize_t n = write(fd, bytes, size);
+    if (n == 0) return -ENOSPC;
     if (n < 0 && errno != EINTR) return -errno;
-    if (n < 0) continue;
-    bytes += n;
-    size -= (uint64_t)n;
+    if (n > 0) bytes += n, size -= (uint64_t)n;
   }
   return 0;
 }
@@ -125,8 +129,8 @@ static int name_temporary(struct shmx_os_replacement *r, int (*take)(struct shmx
 }
 
 static int take_by_open(struct shmx_os_replacement *r) {
-  r->fd = open(r->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  return r->fd < 0 ? -errno : 0;
+  r->fd = shmx_os_open(r->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+  return r->fd < 0 ? r->fd : 0;
 }
 
 static int take_by_link(struct shmx_os_replacement *r) {
@@ -142,11 +146,9 @@ int shmx_os_replace_begin(const char *path, struct shmx_os_replacement *r) {
   int result = find_target(r, path, &mode);
   char *directory = result == 0 ? directory_of(r->path) : NULL;
   if (!directory) return result < 0 ? result : -ENOMEM;
-  r->fd = open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+  r->fd = shmx_os_open(directory, O_WRONLY | O_TMPFILE, 0666);
   free(directory);
-  if (r->fd < 0) result = errno == EOPNOTSUPP || errno == EISDIR ? name_temporary(r, take_by_open) : -errno;
-  if (result == 0) r->fd = shmx_os_above_standard(r->fd);
-  if (result == 0 && r->fd < 0) result = r->fd;
+  if (r->fd < 0) result = r->fd == -EOPNOTSUPP || r->fd == -EISDIR ? name_temporary(r, take_by_open) : r->fd;
   if (result == 0 && mode && fchmod(r->fd, mode) < 0) result = -errno;
   if (result < 0) shmx_os_replace_abandon(r);
   return result;

@@ -36,8 +36,8 @@ static void path_of(const char *name, char path[sizeof FOLDER + SHMX_OS_NAME_ROO
 }
 
 int shmx_os_shm_make(uint64_t size) {
-  int fd = shmx_os_above_standard(open(FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (fd < 0) return fd == -1 ? -errno : fd;
+  int fd = shmx_os_open(FOLDER, O_TMPFILE | O_RDWR, 0600);
+  if (fd < 0) return fd;
   int r = shmx_os_file_grow(fd, size);
   if (r == 0) r = shmx_os_reserve(fd, 0, size);
   if (r == 0) return fd;
@@ -49,11 +49,11 @@ int shmx_os_shm_open(const char *name, uint64_t *size) {
   char path[sizeof FOLDER + SHMX_OS_NAME_ROOM];
   struct stat status;
   path_of(name, path);
-  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) return -errno;
+  int fd = shmx_os_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+  if (fd < 0) return fd;
   int r = fstat(fd, &status) < 0 ? -errno : S_ISREG(status.st_mode) ? 0 : -EINVAL;
   if (r == 0) *size = (uint64_t)status.st_size;
-  if (r == 0) return shmx_os_above_standard(fd);
+  if (r == 0) return fd;
   close(fd);
   return r;
 }
@@ -75,8 +75,8 @@ static int link_to(int fd, const char *path) {
 /* --- the register --- */
 
 int shmx_os_register_open(struct shmx_os_register *r) {
-  r->fd = shmx_os_above_standard(open(FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (r->fd < 0) return r->fd == -1 ? -errno : r->fd;
+  r->fd = shmx_os_open(FOLDER, O_TMPFILE | O_RDWR, 0600);
+  if (r->fd < 0) return r->fd;
   int result = flock(r->fd, LOCK_EX | LOCK_NB) < 0 ? -errno : -EEXIST;
   for (unsigned i = 0; result == -EEXIST && i < 100; i++) {
     snprintf(r->path, sizeof r->path, "%s/%s%d-%d-%u", FOLDER, REGISTER, (int)geteuid(), (int)getpid(), i);
