@@ -7,7 +7,9 @@
 
 local shmx = require "shmx"
 
-local points, steps = math.tointeger(arg[1] or 49), math.tointeger(arg[2] or 5000)
+local function whole(text) return math.tointeger(tonumber(text)) or error(text .. " is no whole number", 0) end
+
+local points, steps = whole(arg[1] or 49), whole(arg[2] or 5000)
 
 -- The plate has an edge of one point around it. Row `first` of the inner part is row first + 1 of the plate.
 local function inner(plate) return plate:view({ 2, -2 }, { 2, -2 }) end

@@ -25,7 +25,8 @@ local faults = {
   { "is wrong", function() error("it would be wrong again", 0) end },                -- so this is not tried again
 }
 
-local pool <close> = shmx.pool { timeout = tonumber(arg[1] or 0.3), retries = 1 }
+local seconds = tonumber(arg[1] or 0.3) or error("the time limit is no number", 0)
+local pool <close> = shmx.pool { timeout = seconds, retries = 1 }
 local tasks = {}
 for i, fault in ipairs(faults) do tasks[i] = shmx.task { fault[2], name = fault[1] } end
 

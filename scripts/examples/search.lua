@@ -8,7 +8,8 @@
 
 local shmx = require "shmx"
 
-local wanted, block = math.tointeger(arg[1] or 30), 5000
+local wanted = math.tointeger(tonumber(arg[1] or 30)) or error("the count is no whole number", 0)
+local block = 5000
 
 local function steps_of(n)
   local steps = 0

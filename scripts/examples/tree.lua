@@ -8,7 +8,9 @@
 
 local shmx = require "shmx"
 
-local throws, balls, bins = math.tointeger(arg[1] or 64), math.tointeger(arg[2] or 10000), 21
+local function whole(text) return math.tointeger(tonumber(text)) or error(text .. " is no whole number", 0) end
+
+local throws, balls, bins = whole(arg[1] or 64), whole(arg[2] or 10000), 21
 
 local function throw(seed)
   local counts = shmx.array("i64", bins)

@@ -22,7 +22,7 @@ end
 
 local function milliseconds(times) return times.count > 0 and ("%.1f ms"):format(times.mean * 1000) or "-" end
 
-local limit = tonumber(arg[1] or 2000000)
+local limit = tonumber(arg[1] or 2000000) or error("the limit is no number", 0)
 local pool <close> = shmx.pool { output = "label" }
 local tasks = {}
 for i = 1, PARTS do

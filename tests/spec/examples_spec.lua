@@ -329,4 +329,15 @@ describe("csv", function()
       assert.equal(column.dtype, read[name].dtype)
     end
   end)
+
+  it("say what is wrong with an argument that is no number", function()
+    for name, why in pairs {
+      heat = "x is no whole number", tree = "x is no whole number", search = "the count is no whole number",
+      watch = "the limit is no number", limits = "the time limit is no number", waves = "the width is no whole number",
+    } do
+      local output, code = run(name .. ".lua", "x")
+      assert.equal(1, code)
+      assert.matches("^[^\n]*: " .. why .. "\n", output)
+    end
+  end)
 end)
