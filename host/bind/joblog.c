@@ -102,4 +102,6 @@ static int set_resume(lua_State *L) {
 void shmx_joblog_register(lua_State *L) {
   static const luaL_Reg functions[] = {{"joblog", open_joblog}, {"resume", set_resume}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  lua_pushstring(L, head);
+  lua_setfield(L, -2, "joblog_head"); /* the first line of any */
 }

@@ -9,11 +9,18 @@ local joblog = {}
 
 local unescaped = { t = "\t", n = "\n", ["\\"] = "\\" }
 
+-- A log begins with its head, which may have been cut off, or with the line of a task if somebody has taken that away.
+local function is_log(text)
+  local head = core.joblog_head
+  return text:sub(1, #head) == head:sub(1, #text) or text:find "^[%d.]+\t[%d.]+\t%d+\t%d+\t%l+\t" ~= nil
+end
+
 -- The names that the log lists as done, and whether its last line was cut off, which is nobody's.
 local function read_done(path, file, value)
   local done = {}
   local text, problem = file:read "a"
   if not text then options.fail("the job log cannot be read: %s: %s", path, problem) end
+  if not is_log(text) then options.fail("cannot resume from %s: it is no job log", path) end
   for line in text:gmatch "([^\n]*)\n" do
     local name = line:match "^[%d.]+\t[%d.]+\t%d+\t%d+\tdone\t([^\t]*)$"
     if name then done[name:gsub("\\(.)", unescaped)] = value end

@@ -152,7 +152,18 @@ describe("a resumed run", function()
     for i = 2, #list do assert.matches("^[%d.]+\t[%d.]+\t1\t1\t%l+\t[^\t]+$", list[i]) end
   end)
 
-  it("refuses a log that cannot be read", function()
+  it("refuses a log that cannot be read, and what is none", function()
     assert.matches("script.lua:7: the job log cannot be read: %.: Is a directory", run("--resume .").err)
+    local text = "something of value"
+    child.write("log", text)
+    assert.matches("script.lua:7: cannot resume from log: it is no job log", run("--joblog log --resume log").err)
+    assert.are.equal(text, child.read "log")
+  end)
+
+  it("takes a log in which nothing has been written, or only a part of its first line", function()
+    for _, text in ipairs { "", "ended\tsec" } do
+      child.write("log", text)
+      assert.matches("1\tdone\t1\tfalse\n", run("--joblog log --resume log").out)
+    end
   end)
 end)
