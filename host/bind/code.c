@@ -330,7 +330,7 @@ int shmx_code_push(lua_State *L, const struct shmx_code_view *code) {
   int at = lua_gettop(L);
   push_known(L, at, cache, code);
   if (lua_type(L, -1) == LUA_TSTRING) load_top(L);
-  lua_remove(L, at);
+  lua_replace(L, at);
   return shmx_code_count_upvalues(L, -1);
 }
 
@@ -362,6 +362,6 @@ int shmx_code_push_task(lua_State *L, const struct shmx_code_view *code) {
     push_known(L, at, cache, code);
     note_recent(L, at, cache, place, code);
   }
-  lua_remove(L, at);
+  lua_replace(L, at);
   return recent->upvalues;
 }

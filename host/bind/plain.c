@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See plain.h. The pool's table has the functions at 1, 2, ..., weakly, and their names at -1, -2, ... */
+/* See plain.h. The pool's table has the functions at 1, 2, ..., and their names at -1, -2, ... */
 #include "bind/plain.h"
 
 #include <lauxlib.h>
@@ -9,7 +9,6 @@
 #include "bind/format.h"
 #include "bind/modules.h"
 #include "bind/scalar.h"
-#include "bind/weak.h"
 
 enum { POOL = 1, FUNCTION = 2, ARGUMENTS = 3 }; /* stack indexes */
 enum { HEAD = 9 };                              /* bytes before the upvalues */
@@ -18,7 +17,6 @@ enum { VALUES = 8 };                            /* that are read at most */
 void shmx_plains_init(lua_State *L, struct shmx_plains *plains, int value) {
   plains->value = value;
   lua_createtable(L, SHMX_PLAINS, SHMX_PLAINS);
-  shmx_make_weak(L, "v");
   lua_setiuservalue(L, -2, value);
 }
 
@@ -27,31 +25,16 @@ static int place_of(const void *function) {
   return (int)((uint64_t)(uintptr_t)function * 0x9E3779B97F4A7C15u >> 61);
 }
 
-/* What is known of the function. The pool's table is pushed if that is something. */
-static const struct shmx_plain *look_up(lua_State *L, const struct shmx_plains *plains) {
-  const void *function = lua_topointer(L, FUNCTION);
-  int place = place_of(function);
-  const struct shmx_plain *plain = &plains->plain[place];
-  if (!function || plain->function != function) return NULL;
-  lua_getiuservalue(L, POOL, plains->value);
-  lua_rawgeti(L, -1, place + 1);
-  bool same = lua_rawequal(L, -1, FUNCTION);
-  lua_pop(L, same ? 1 : 2);
-  return same ? plain : NULL;
-}
-
 const struct shmx_plain *shmx_plain_find(lua_State *L, const struct shmx_plains *plains) {
-  const struct shmx_plain *plain = look_up(L, plains);
-  if (plain) lua_pop(L, 1);
-  return plain;
+  const void *function = lua_topointer(L, FUNCTION);
+  const struct shmx_plain *plain = &plains->plain[place_of(function)];
+  return function && plain->function == function ? plain : NULL;
 }
 
-const struct shmx_plain *shmx_plain_find_named(lua_State *L, const struct shmx_plains *plains) {
-  const struct shmx_plain *plain = look_up(L, plains);
-  if (!plain) return NULL;
+void shmx_plain_push_name(lua_State *L, const struct shmx_plains *plains, const struct shmx_plain *plain) {
+  lua_getiuservalue(L, POOL, plains->value);
   lua_rawgeti(L, -1, -1 - (plain - plains->plain));
   lua_replace(L, -2);
-  return plain;
 }
 
 /* Notes what the upvalue on the top is. False when that is nothing plain. */

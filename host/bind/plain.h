@@ -5,8 +5,7 @@
  * again, with their name and their code, and writes the message without the packer. A worker reads it without the
  * unpacker if the function has no upvalues. What a message says of the upvalues is looked at anew each time.
  *
- * The pool's memory of functions is weak: a function is recognised as long as somebody else has it. Names of functions and
- * of modules are kept with it.
+ * A pool keeps the functions that it remembers, which are a few and have little: another one takes a place of theirs.
  */
 #ifndef SHMX_BIND_PLAIN_H
 #define SHMX_BIND_PLAIN_H
@@ -25,7 +24,7 @@ struct shmx_plain_upvalue {
 };
 
 struct shmx_plain {
-  const void *function; /* its address; whether it is still the same one, the pool's table says */
+  const void *function; /* its address: the pool keeps it, so no other has the same */
   struct shmx_code *code;
   int upvalues;
   struct shmx_plain_upvalue upvalue[SHMX_PLAIN_UPVALUES];
@@ -40,11 +39,11 @@ struct shmx_plains {
 /* Makes the table for the pool on the top. */
 void shmx_plains_init(lua_State *L, struct shmx_plains *plains, int value);
 
-/* The function at index 2 if the pool at index 1, whose `plains` these are, knows it; else NULL. */
+/* The function at index 2 if the pool, whose `plains` these are, knows it; else NULL. */
 const struct shmx_plain *shmx_plain_find(lua_State *L, const struct shmx_plains *plains);
 
-/* The same, and pushes the function's name if the pool knows it. */
-const struct shmx_plain *shmx_plain_find_named(lua_State *L, const struct shmx_plains *plains);
+/* Pushes the name of a function that the pool at index 1 knows. */
+void shmx_plain_push_name(lua_State *L, const struct shmx_plains *plains, const struct shmx_plain *plain);
 
 /* The function at index 2, whose name is on the top, has been submitted to the pool at index 1: remembers it, if that is
  * the second time in succession and it is plain. */

@@ -203,8 +203,9 @@ void shmx_luapool_set_limits(lua_State *L, struct lua_pool *pool, int timeout, i
   pool->limits = read_limits(L, timeout, retries, (struct shmx_limits){0});
 }
 
-/* The next task that is submitted has these limits. */
-static void choose_limits(struct lua_pool *pool, struct shmx_limits limits) {
+/* The next task that is submitted has these limits. A finalizer may have closed the pool since it was looked at. */
+static void choose_limits(lua_State *L, struct lua_pool *pool, struct shmx_limits limits) {
+  if (!pool->core) shmx_error(L, "the pool is closed");
   bool same = pool->chosen.attempts == limits.attempts && pool->chosen.nanoseconds == limits.nanoseconds;
   if (same) return;
   pool->chosen = limits;
@@ -223,15 +224,19 @@ static void defer(lua_State *L, struct shmx_task *task, struct shmx_limits limit
 
 /* Submits the function with its arguments; its name is on the top if it has one of its own. */
 static int submit_function(lua_State *L, struct lua_pool *pool, int count, struct shmx_limits limits, bool named) {
-  const struct shmx_plain *plain = named ? shmx_plain_find(L, &pool->plains) : shmx_plain_find_named(L, &pool->plains);
-  if (!named && !plain) shmx_task_push_name(L, FUNCTION);
+  int index = FUNCTION + count;
   struct shmx_task *task = shmx_task_push(L);
   task->named = named;
+  const struct shmx_plain *plain = shmx_plain_find(L, &pool->plains); /* as long as no other Lua code runs */
+  if (named) lua_insert(L, index);
+  else if (plain) shmx_plain_push_name(L, &pool->plains, plain);
+  else shmx_task_push_name(L, FUNCTION);
+  lua_setiuservalue(L, index, SHMX_TASK_NAME);
   if (shmx_chain_has_input(L, FUNCTION + 1, count - 1)) {
     defer(L, task, limits, count);
     return 1;
   }
-  choose_limits(pool, limits);
+  choose_limits(L, pool, limits);
   submit(L, pool, task, plain, count, count, NULL);
   return 1;
 }
@@ -289,7 +294,7 @@ int shmx_luapool_publish(lua_State *L) {
       return 0;
     }
   }
-  choose_limits(pool, limits);
+  choose_limits(L, pool, limits);
   lua_pushvalue(L, 2);
   lua_remove(L, 2);
   submit(L, pool, task, shmx_plain_find(L, &pool->plains), count, count, name);
@@ -334,11 +339,12 @@ int shmx_luapool_submit_batch(lua_State *L) {
     lua_pushinteger(L, 0);
     return 2;
   }
-  choose_limits(pool, (struct shmx_limits){0}); /* those of a task are not for a batch */
-  push_batch_name(L, F, first, count);
   struct shmx_task *task = shmx_task_push(L);
+  push_batch_name(L, F, first, count);
+  lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   lua_rotate(L, FUNCTION, -4); /* without f, list, first, most: pool, run_batch, f, elements, task */
   lua_pop(L, 4);
+  choose_limits(L, pool, (struct shmx_limits){0}); /* those of a task are not for a batch */
   submit(L, pool, task, NULL, 2 + count, 0, NULL);
   lua_pushinteger(L, count);
   return 2;

@@ -43,18 +43,23 @@ void shmx_runner_closes(void) { shmx_here.L = NULL; }
 
 /* --- running a task --- */
 
-/* Unpacks the function and its arguments, calls it, and packs what it returns. */
+/* Pushes the function and its arguments, and returns how many values that is. */
+static int push_call(lua_State *L) {
+  int count = shmx_runner_push_message(L);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  return count;
+}
+
+/* Unpacks the function and its arguments, calls it, and packs what it returns. Nothing is on the stack. */
 static int perform(lua_State *L) {
   static const struct shmx_pack_names names[] = {{"result", 0}, {"result", 1}};
   if (shmx_here.error < 0)
     return luaL_error(L, "the arguments of the task cannot be had: %s",
                       shmx_here.error == -EDQUOT ? "the memory budget is used up" : strerror(-shmx_here.error));
-  lua_settop(L, 0);
   struct shmx_delivery call = shmx_delivery_of(shmx_here.message);
   int count = shmx_plain_read(L, &call);
-  if (count == 0) count = shmx_runner_push_message(L);
+  if (count == 0) count = push_call(L);
   SHMX_FAULT("w2");
-  luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_call(L, count - 1, LUA_MULTRET);
   const struct shmx_pack_names *called = shmx_runner_add_output(L, names);
   shmx_codec_pack(L, &shmx_here.packet, 1, lua_gettop(L), 0, called);
@@ -93,6 +98,7 @@ static enum shmx_result take_error(lua_State *L, int status) {
     verdict = SHMX_RESULT_REFUSED;
   }
   shmx_runner_pack_failure(L);
+  lua_settop(L, PERFORM);
   return verdict;
 }
 
@@ -118,7 +124,6 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   int status = lua_pcall(L, 0, 0, HANDLER);
   shmx_stop_end(L);
   if (status != LUA_OK) verdict = take_error(L, status);
-  lua_settop(L, PERFORM);
   if (!shmx_here.prints_itself) finish_output();
   fill(result);
   return shmx_here.printed ? verdict | SHMX_RESULT_PRINTED : verdict;

@@ -45,8 +45,6 @@ struct shmx_task *shmx_task_push(lua_State *L) {
   *task = (struct shmx_task){.tag = &task_tag, .id = ++last_id, .status = SHMX_TASK_NEW};
   lua_rawgeti(L, LUA_REGISTRYINDEX, METATABLE);
   lua_setmetatable(L, -2);
-  lua_insert(L, -2);
-  lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   return task;
 }
 

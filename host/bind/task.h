@@ -67,7 +67,7 @@ void shmx_task_push_name(lua_State *L, int f);
 /* The name of the task at `index`, which keeps it. */
 const char *shmx_task_peek_name(lua_State *L, int index);
 
-/* Pushes a new task in the place of its name, which is on the top. */
+/* Pushes a new task, which is to get a name next. */
 struct shmx_task *shmx_task_push(lua_State *L);
 
 /* Keeps the function and the arguments behind it in the task at `index`. */

@@ -78,8 +78,9 @@ static int task_from_table(lua_State *L) {
   int count = check_count(L);
   luaL_checkstack(L, count + 8, "too many arguments");
   for (int i = 1; i <= count; i++) lua_rawgeti(L, 1, i + 1);
-  shmx_task_push_name(L, 2);
   shmx_task_push(L);
+  shmx_task_push_name(L, 2);
+  lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   int task = lua_gettop(L);
   shmx_task_keep(L, task, 2, count + 1);
   int named = lua_getfield(L, 1, "name");
@@ -97,8 +98,9 @@ int shmx_task_new(lua_State *L) {
   if (lua_type(L, 1) == LUA_TTABLE && lua_gettop(L) == 1) return task_from_table(L);
   check_function(L, 1, "argument #1");
   int count = lua_gettop(L);
-  shmx_task_push_name(L, 1);
   shmx_task_push(L);
+  shmx_task_push_name(L, 1);
+  lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   shmx_task_keep(L, count + 1, 1, count);
   return 1;
 }

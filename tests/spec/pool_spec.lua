@@ -258,6 +258,21 @@ describe("closing a pool", function()
     assert.matches("closed before the task ended", tostring(err))
   end)
 
+  it("by a finalizer that runs in a submit is an error there", function()
+    local run = child.run([[
+      local shmx = require "shmx"
+      local function add(x) return x + 1 end
+      for round = 1, 20 do
+        local pool = shmx.pool { workers = 1 }
+        for i = 1, 5 do assert(pool:submit(add, i):get() == i + 1) end -- from here on it takes the short way
+        setmetatable({}, { __gc = function() pool:close { cancel = true } end })
+        local ok, err = true, nil
+        while ok do ok, err = pcall(pool.submit, pool, add, 1) end
+        assert(err:find("the pool is closed", 1, true), err)
+      end]])
+    assert.are.same({ "", 0 }, { run.err, run.status })
+  end)
+
   it("by calling metamethods does no harm", function()
     local pool = shmx.pool { workers = 1 }
     local t = pool:submit(pause, 0.1)
