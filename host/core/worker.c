@@ -67,6 +67,14 @@ static void write_result(struct worker *w, struct shmx_slot_shm *slot, struct sh
   if (r < 0) abort(); /* not even that: the task gets a verdict by our death */
 }
 
+/* The task has ended. When main takes that in, it finds it counted. */
+static void count_end(struct worker *w, uint32_t number) {
+  if (w->told) atomic_store_explicit(&w->shm->thousandths, 0, memory_order_relaxed);
+  w->told = false;
+  atomic_store_explicit(&w->shm->last_slot, number, memory_order_relaxed);
+  atomic_store_explicit(&w->shm->ended, ++w->ended, memory_order_relaxed);
+}
+
 /* Somebody else has decided what became of the task. That we have let go of it is said last. */
 static void let_go(struct worker *w, uint32_t number, struct shmx_sent *sent) {
   take_back(w, sent);
@@ -75,7 +83,9 @@ static void let_go(struct worker *w, uint32_t number, struct shmx_sent *sent) {
     uint64_t word = atomic_load(&w->pool->slots[number].state);
     enum shmx_state state = shmx_word_state(word);
     if (state != SHMX_TIMED_OUT && state != SHMX_WITHDRAWN) break;
-    if (shmx_board_decide(w->pool, number, word, (enum shmx_state)(state + 1))) return;
+    if (!shmx_board_decide(w->pool, number, word, (enum shmx_state)(state + 1))) continue;
+    count_end(w, number);
+    return;
   }
   w->leaving = true; /* its next attempt waits for our death */
 }
@@ -94,6 +104,7 @@ static void commit(struct worker *w, uint32_t number, uint64_t word, struct shmx
   }
   SHMX_FAULT("w8");
   shmx_sent_fini(sent);
+  count_end(w, number);
   shmx_ring_push(&w->results, &number);
   shmx_bell_ring(&w->domain->main.bell, w->main_bell);
   if (w->woken) give_core(w);
@@ -136,11 +147,7 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   if (w->link.trace) shmx_trace_end(w->link.trace, w->pool->names[number], slot);
   commit(w, number, word, &sent);
   shmx_limits_end(&w->link);
-  if (w->told) atomic_store_explicit(&w->shm->thousandths, 0, memory_order_relaxed);
-  w->told = false;
   if (w->leaving) return; /* the end of the task is still to come */
-  atomic_store_explicit(&w->shm->last_slot, number, memory_order_relaxed);
-  atomic_store_explicit(&w->shm->ended, ++w->ended, memory_order_relaxed);
   w->runner->done(w->runner->context);
   shmx_memory_attend(w->memory);
 }
