@@ -40,7 +40,8 @@ static struct shmx_incoming receive(lua_State *L, const struct shmx_packet *pack
   struct shmx_code_view *codes = lua_newuserdatauv(L, (packet->ncodes + 1) * sizeof *codes, 0);
   for (uint32_t i = 0; i < packet->ncodes; i++) {
     const struct shmx_code *code = packet->codes[i];
-    codes[i] = (struct shmx_code_view){{code->hash[0], code->hash[1]}, code->segment->data, code->segment->size};
+    codes[i] = (struct shmx_code_view){
+        .hash = {code->hash[0], code->hash[1]}, .bytes = code->segment->data, .size = code->segment->size};
   }
   return (struct shmx_incoming){.body = packet->body,
                                 .size = packet->size,

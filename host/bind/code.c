@@ -296,7 +296,10 @@ static void load_top(lua_State *L) {
 /* Pushes a closure of a prototype that the cache at `at` does not have, or its bytecode if each task needs one of its own,
  * and stores it there. */
 static void load_new(lua_State *L, int at, struct cache *cache, const struct shmx_code_view *code) {
-  const char *copy = lua_pushlstring(L, code->bytes, code->size);
+  const char *bytes;
+  int r = shmx_code_view_look(code, &bytes);
+  if (r < 0) luaL_error(L, "the code of a function cannot be had: %s", strerror(-r));
+  const char *copy = lua_pushlstring(L, bytes, code->size);
   XXH128_hash_t xxh = XXH3_128bits(copy, code->size);
   if (xxh.low64 != code->hash[0] || xxh.high64 != code->hash[1]) {
     luaL_error(L, "message does not decode: the bytecode of a function is damaged");

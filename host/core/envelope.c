@@ -106,18 +106,23 @@ void shmx_incoming_init(struct shmx_incoming *message) {
   message->nsegments = message->ncodes = 0;
 }
 
-static int read_codes(struct shmx_memory *memory, const char *table, uint32_t count, struct shmx_incoming *message) {
+int shmx_code_view_look(const struct shmx_code_view *view, const char **bytes) {
+  *bytes = view->bytes;
+  if (*bytes) return 0;
+  return shmx_memory_look(shmx_memory_here(), view->chunk, view->offset, view->size, bytes);
+}
+
+static int read_codes(const char *table, uint32_t count, struct shmx_incoming *message) {
   if (count == 0) return 0;
   message->codes = count <= SHMX_ENVELOPE_FEW ? message->few_codes : calloc(count, sizeof *message->codes);
   if (!message->codes) return -ENOMEM;
   for (uint32_t i = 0; i < count; i++) {
     struct shmx_code_ref ref;
     memcpy(&ref, table + i * sizeof ref, sizeof ref);
-    message->codes[i] = (struct shmx_code_view){{ref.hash[0], ref.hash[1]}, NULL, ref.size};
-    int r = shmx_memory_look(memory, ref.chunk, ref.offset, ref.size, &message->codes[i].bytes);
-    if (r < 0) return r;
-    message->ncodes++;
+    message->codes[i] = (struct shmx_code_view){
+        .hash = {ref.hash[0], ref.hash[1]}, .size = ref.size, .chunk = ref.chunk, .offset = ref.offset};
   }
+  message->ncodes = count;
   return 0;
 }
 
@@ -152,7 +157,7 @@ static int read_parts(struct shmx_memory *memory, const char *place, const struc
   message->body = segments + header->nsegments * sizeof(struct shmx_segment_ref);
   message->size = header->body_size;
   int first = read_segments(memory, segments, header->nsegments, giver, wanted, message);
-  int second = wanted ? read_codes(memory, codes, header->ncodes, message) : 0;
+  int second = wanted ? read_codes(codes, header->ncodes, message) : 0;
   return first < 0 ? first : second;
 }
 

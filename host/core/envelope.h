@@ -56,12 +56,18 @@ int shmx_envelope_write(struct shmx_memory *memory, const struct shmx_outgoing *
                         char *place, uint32_t room, uint32_t *size, struct shmx_sent *sent);
 void shmx_sent_fini(struct shmx_sent *sent);
 
-/* A message that was received: its segments are held by this process until shmx_incoming_close. */
+/* Code that a message refers to. Most of it is known by its hash, so its bytes are looked for only when they are wanted. */
 struct shmx_code_view {
   uint64_t hash[2];
-  const char *bytes;
-  size_t size;
+  const char *bytes; /* NULL: they are in the chunk */
+  uint64_t size, chunk;
+  uint32_t offset;
 };
+
+/* Finds the bytes, which stay as long as the message does. 0, or as shmx_memory_look. */
+int shmx_code_view_look(const struct shmx_code_view *view, const char **bytes);
+
+/* A message that was received: its segments are held by this process until shmx_incoming_close. */
 struct shmx_incoming {
   const void *body;
   uint64_t size;
