@@ -164,15 +164,17 @@ core.on_failure(failure.new)
 ---@field cpus fun(): integer   that this process may use
 local shmx = { version = core.version }
 
+-- Lua calls a function by the first name that it finds in a loaded module, and so a task may be called. Hence what
+-- scripts call is in this module, and in the core only behind it.
 for _, name in ipairs {
   "array", "empty", "full", "range", "linspace", "from", "frombytes", "attach", "load", "concat", "stack",
-  "task", "wait", "first", "clock", "pid", "cpus",
+  "task", "wait", "first", "clock", "pid", "cpus", "worker", "cancelled", "progress",
 } do
-  shmx[name] = core[name]
+  shmx[name], core[name] = core[name], nil
 end
+setmetatable(core, { __index = shmx })
 for name, f in pairs(core.elementwise) do shmx[name] = f end
-for _, name in ipairs { "worker", "cancelled", "progress" } do shmx[name] = core[name] end
-shmx.pool = require("shmx.pool").open
+shmx.pool = require "shmx.pool"
 function shmx.load_tasks(dir) return require "shmx.folder"(dir) end -- few scripts need it
 
 local budget = core.settings().memory

@@ -462,4 +462,4 @@ function meta.__tostring(pool)
   return ("shmx.pool (workers: %d, tasks on the board: %d)"):format(states[pool].workers, raw.in_flight(pool))
 end
 
-return { open = open }
+return open

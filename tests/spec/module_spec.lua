@@ -192,6 +192,19 @@ describe("small functions", function()
     assert.matches("^%d+%.%d+%.%d+$", shmx.version)
   end)
 
+  it("have one name each, by which Lua and tasks call them", function()
+    local names = {}
+    for name, f in pairs(shmx) do
+      if type(f) == "function" then names[f] = "shmx." .. name end
+    end
+    for module, value in pairs(package.loaded) do
+      assert.is_true(names[value] == nil or names[value] == module)
+      for field, f in pairs(module:find "^shmx%." and type(value) == "table" and value or {}) do
+        assert.is_nil(names[f], module .. "." .. field)
+      end
+    end
+  end)
+
   it("leave no global behind", function()
     assert.are.equal("", output([[
       local before = {}
