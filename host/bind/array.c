@@ -124,7 +124,9 @@ static int refuse(lua_State *L, uint64_t size, int code) {
   case -EFBIG:
     return refuse_by_limit(L, bytes, "shared memory counts as a file, and no file may be that large (ulimit -f)");
   case -ENOMEM:
-    return luaL_error(L, "cannot allocate %I bytes: the system has no memory left for them", (LUAI_UACINT)bytes);
+    return luaL_error(L,
+                      "cannot allocate %I bytes: the system has no memory left, or none for this process (ulimit -v)",
+                      (LUAI_UACINT)bytes);
   default: return luaL_error(L, "cannot allocate %I bytes: %s", (LUAI_UACINT)bytes, strerror(-code));
   }
 }

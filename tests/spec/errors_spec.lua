@@ -133,6 +133,12 @@ describe("an error at the user's line", function()
       if case[3]:sub(1, 1) == "^" then assert.matches(case[3], text) else assert.are.equal(case[3], text) end
     end)
   end
+
+  it("says that the process may not have more memory", function()
+    local code = 'require "shmx".array("u8", 1 << 30)'
+    assert.are.equal("script.lua:1: cannot allocate 1073741824 bytes: the system has no memory left, or none for this "
+      .. "process (ulimit -v)", message_of(code, { before = "ulimit -v 1000000", options = "--memory 4G" }))
+  end)
 end)
 
 describe("an uncaught failure", function()
