@@ -424,7 +424,12 @@ end
 --- workers ---
 
 ---Kills the worker's process; the pool starts another in its place.
-function Worker:kill() core.kill(self.pid) end
+function Worker:kill()
+  if getmetatable(self) ~= Worker then
+    options.fail("calling 'kill' without a worker: write worker:kill(), with a colon")
+  end
+  core.kill(self.pid)
+end
 
 local function list_workers(pool, running)
   local list = {}
