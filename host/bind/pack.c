@@ -461,8 +461,8 @@ static void pack_value(struct packer *p, int index, const struct shmx_path *path
 
 /* A message of a few scalars and nothing else, as most results are. False: it has to go the long way. */
 static bool pack_scalars(lua_State *L, struct shmx_packet *packet, int first, int count) {
-  enum { MOST = 8, ROOM = 2 + MOST * (SHMX_SCALAR_MAX + SHMX_SCALAR_STRING) };
-  if (count > MOST || shmx_packet_reserve(packet, ROOM) != 0) return false;
+  enum { ROOM = 2 + SHMX_SCALARS * (SHMX_SCALAR_MAX + SHMX_SCALAR_STRING) };
+  if (count > SHMX_SCALARS || shmx_packet_reserve(packet, ROOM) != 0) return false;
   char *at = packet->body, *end = at + ROOM;
   *at++ = 0; /* the flags */
   *at++ = (char)count;

@@ -12,7 +12,6 @@
 
 enum { POOL = 1, FUNCTION = 2, ARGUMENTS = 3 }; /* stack indexes */
 enum { HEAD = 9 };                              /* bytes before the upvalues */
-enum { VALUES = 8 };                            /* that are read at most */
 
 void shmx_plains_init(lua_State *L, struct shmx_plains *plains, int value) {
   plains->value = value;
@@ -127,7 +126,7 @@ int shmx_plain_read(lua_State *L, const struct shmx_delivery *delivery) {
   if (delivery->size < HEAD || delivery->nsegments > 0 || delivery->ncodes != 1) return 0;
   int count = at[1];
   write_head(head, count, 0);
-  if (count < 1 || count > VALUES || memcmp(at, head, HEAD) != 0) return 0;
+  if (count < 1 || count > SHMX_SCALARS || memcmp(at, head, HEAD) != 0) return 0;
   at = shmx_code_push_task(L, delivery->codes) == 0 ? at + HEAD : NULL;
   for (int i = 1; i < count && at; i++) at = shmx_scalar_take_any(L, at, end);
   if (at == end) return count;

@@ -19,8 +19,6 @@
 #include "bind/scalar.h"
 #include "bind/task.h"
 
-enum { SCALARS = 8 }; /* values of a message that are decoded without ado */
-
 const char *shmx_luapool_explain(int code) {
   switch (code) {
   case -EPIPE: return "the supervisor process of its pool has died";
@@ -70,7 +68,7 @@ void shmx_luapool_fail(lua_State *L, int index, enum shmx_task_status status, in
  * many, or -1. */
 static int decode_scalars(lua_State *L, const struct shmx_incoming *message) {
   const char *at = message->body, *end = at + message->size;
-  if (message->nsegments > 0 || message->size < 2 || at[0] != 0 || at[1] < 0 || at[1] > SCALARS) return -1;
+  if (message->nsegments > 0 || message->size < 2 || at[0] != 0 || at[1] < 0 || at[1] > SHMX_SCALARS) return -1;
   int count = at[1], top = lua_gettop(L);
   at += 2;
   for (int i = 0; i < count && at; i++) at = shmx_scalar_take(L, at, end);
@@ -180,7 +178,7 @@ void shmx_luapool_end(lua_State *L, int index, struct shmx_outcome *outcome) {
 int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
   int count = 0;
   struct shmx_outcome outcome;
-  luaL_checkstack(L, 16 + SCALARS, NULL);
+  luaL_checkstack(L, 16 + SHMX_SCALARS, NULL);
   lua_getiuservalue(L, index, POOL_TASKS);
   int tasks = lua_gettop(L);
   while (pool->core && shmx_pool_next(pool->core, &outcome)) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum { SHMX_SCALAR_MAX = 9, SHMX_SCALAR_STRING = 31 }; /* bytes of the longest number; length of the longest string */
+enum { SHMX_SCALARS = 8 };                             /* values of a message that are written and read so */
 
 /* Writes `size` bytes of the number behind a tag, the most significant first. */
 static inline char *shmx_scalar_put_number(char *at, unsigned tag, uint64_t bits, int size) {
