@@ -38,11 +38,7 @@ static int room_gc(lua_State *L) {
 /* The packet as it is received; what it needs is pushed. */
 static struct shmx_incoming receive(lua_State *L, const struct shmx_packet *packet) {
   struct shmx_code_view *codes = lua_newuserdatauv(L, (packet->ncodes + 1) * sizeof *codes, 0);
-  for (uint32_t i = 0; i < packet->ncodes; i++) {
-    const struct shmx_code *code = packet->codes[i];
-    codes[i] = (struct shmx_code_view){
-        .hash = {code->hash[0], code->hash[1]}, .bytes = code->segment->data, .size = code->segment->size};
-  }
+  for (uint32_t i = 0; i < packet->ncodes; i++) codes[i] = shmx_code_view_of(packet->codes[i]);
   return (struct shmx_incoming){.body = packet->body,
                                 .size = packet->size,
                                 .segments = packet->segments,

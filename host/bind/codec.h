@@ -72,6 +72,12 @@ static inline struct shmx_delivery shmx_delivery_of(const struct shmx_incoming *
   return (struct shmx_delivery){m->body, m->size, m->segments, m->nsegments, m->codes, m->ncodes};
 }
 
+/* The code as it is for who receives it without a message. */
+static inline struct shmx_code_view shmx_code_view_of(const struct shmx_code *code) {
+  return (struct shmx_code_view){
+      .hash = {code->hash[0], code->hash[1]}, .bytes = code->segment->data, .size = code->segment->size};
+}
+
 enum {
   SHMX_PACK_FUNCTIONS = 1 /* Lua functions may travel: from main to a worker only */
 };

@@ -103,8 +103,8 @@ void shmx_trace_failure(struct shmx_trace *trace, uint32_t task, const char *tex
 /* --- the files --- */
 
 /* Main: makes the memory object and, beside each path that is not NULL, the temporary file. *memory and *file (of the
- * trace; /dev/null when only the report is wanted) are their descriptors. 0 or -errno; *which is
- * the file that cannot be written, SHMX_WANTS when it is the memory. */
+ * trace; /dev/null when only the report is wanted) are their descriptors. 0 or -errno; *which is the file that cannot be
+ * written, SHMX_WANTS when it is the memory. */
 int shmx_trace_create(const char *const paths[SHMX_WANTS], struct shmx_trace_shm **out, int *memory, int *file,
                       enum shmx_trace_want *which);
 /* The file is complete and gets its name, unless that has been done, or there was an error: then it goes. Returns why it is

@@ -9,10 +9,12 @@ local joblog = {}
 
 local unescaped = { t = "\t", n = "\n", ["\\"] = "\\" }
 
+local entry = "^[%d.]+\t[%d.]+\t%d+\t%d+\t" -- how the line of a task begins: its status and name follow
+
 -- A log begins with its head, which may have been cut off, or with the line of a task if somebody has taken that away.
 local function is_log(text)
   local head = core.joblog_head
-  return text:sub(1, #head) == head:sub(1, #text) or text:find "^[%d.]+\t[%d.]+\t%d+\t%d+\t%l+\t" ~= nil
+  return text:sub(1, #head) == head:sub(1, #text) or text:find(entry .. "%l+\t") ~= nil
 end
 
 -- The names that the log lists as done, and whether its last line was cut off, which is nobody's.
@@ -22,7 +24,7 @@ local function read_done(path, file, value)
   if not text then options.fail("the job log cannot be read: %s: %s", path, problem) end
   if not is_log(text) then options.fail("cannot resume from %s: it is no job log", path) end
   for line in text:gmatch "([^\n]*)\n" do
-    local name = line:match "^[%d.]+\t[%d.]+\t%d+\t%d+\tdone\t([^\t]*)$"
+    local name = line:match(entry .. "done\t([^\t]*)$")
     if name then done[name:gsub("\\(.)", unescaped)] = value end
   end
   return done, text:find "[^\n]$" ~= nil

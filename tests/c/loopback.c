@@ -38,11 +38,7 @@ static struct shmx_packet *new_packet(lua_State *L) {
 /* What the receiver would see of a packet; pushes what the delivery needs. */
 static struct shmx_delivery deliver(lua_State *L, const struct shmx_packet *packet) {
   struct shmx_code_view *codes = lua_newuserdatauv(L, (packet->ncodes + 1) * sizeof *codes, 0);
-  for (uint32_t i = 0; i < packet->ncodes; i++) {
-    const struct shmx_code *code = packet->codes[i];
-    codes[i] = (struct shmx_code_view){
-        .hash = {code->hash[0], code->hash[1]}, .bytes = code->segment->data, .size = code->segment->size};
-  }
+  for (uint32_t i = 0; i < packet->ncodes; i++) codes[i] = shmx_code_view_of(packet->codes[i]);
   return (struct shmx_delivery){packet->body, packet->size, packet->segments, packet->nsegments, codes, packet->ncodes};
 }
 
@@ -88,7 +84,8 @@ static int loopback_decode(lua_State *L) {
     char *bytes = lua_newuserdatauv(L, code->segment->size, 0);
     memcpy(bytes, code->segment->data, code->segment->size);
     if (damage > 0) bytes[(size_t)damage % code->segment->size] ^= 1;
-    view = (struct shmx_code_view){.hash = {code->hash[0], code->hash[1]}, .bytes = bytes, .size = code->segment->size};
+    view = shmx_code_view_of(code);
+    view.bytes = bytes;
     delivery.codes = &view;
     delivery.ncodes = 1;
     flags = SHMX_PACK_FUNCTIONS;
