@@ -29,6 +29,14 @@
   SHMX_INDEPENDENT                                                                                                     \
   for (int64_t i = 0; i < (count); i++)
 
+/* The same where several arrays are read. Two vectors at a time are up to a tenth faster than one then, in the cache and
+ * out of it; more than two are not, nor are two where one array is read. Clang takes several everywhere. */
+#if defined(__clang__)
+#define SHMX_FOR_SEVERAL(count) SHMX_FOR(count)
+#else
+#define SHMX_FOR_SEVERAL(count) _Pragma("GCC unroll 2") SHMX_FOR(count)
+#endif
+
 #define SHMX_UNARY(name, out_type, type, expression)                                                                   \
   static void name(void *result, const void *const *in, int64_t count, unsigned uniform) {                             \
     out_type *out = result;                                                                                            \
@@ -51,7 +59,7 @@
     out_type *out = result;                                                                                            \
     const type *a = in[0], *b = in[1];                                                                                 \
     if (uniform == 0) {                                                                                                \
-      SHMX_FOR(count) {                                                                                                \
+      SHMX_FOR_SEVERAL(count) {                                                                                        \
         const type x = a[i], y = b[i];                                                                                 \
         out[i] = (out_type)(expression);                                                                               \
       }                                                                                                                \
@@ -81,7 +89,7 @@
     const first_type *a = in[0];                                                                                       \
     const type *b = in[1], *c = in[2];                                                                                 \
     if (uniform == 0) {                                                                                                \
-      SHMX_FOR(count) {                                                                                                \
+      SHMX_FOR_SEVERAL(count) {                                                                                        \
         const first_type x = a[i];                                                                                     \
         const type y = b[i], z = c[i];                                                                                 \
         out[i] = (type)(expression);                                                                                   \
