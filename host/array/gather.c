@@ -3,9 +3,9 @@
  * The kernels of array/gather.h. Compiled once for each level.
  *
  * Positions are checked and converted in vectors, some at a time, and these elements are then loaded one by one: from the
- * nearest cache that is quickest. While the processor waits for elements that are in no cache it works ahead, so that many
- * are on their way at the same time, and with few positions at a time it gets furthest. In between, an instruction that
- * loads several elements is best, where there is one that is not worse than the loop.
+ * nearest cache that is quickest. A bit further away, an instruction that loads several elements is best, where there is
+ * one that is not worse than the loop. Elements that are far are asked for while those before them are loaded: into the
+ * second cache, for the first has places for only a few that are on their way, whether asked for or waited for.
  */
 #include "array/gather.h"
 
@@ -18,9 +18,11 @@
 enum {
   LANES = 8,
   NEAR = 32 << 10,  /* bytes that are in the nearest cache, */
-  MIDDLE = 8 << 20, /* and in any cache, if they are used often */
+  MIDDLE = 4 << 20, /* and that are not worth asking for */
   NEAR_STAGE = 64,  /* positions at a time, of elements that are near, */
-  STAGE = 32        /* and of others */
+  MIDDLE_STAGE = 32,
+  AHEAD = 64,      /* how many are asked for before they are loaded */
+  SECOND_CACHE = 2 /* as __builtin_prefetch calls it */
 };
 
 typedef int64_t lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
@@ -97,6 +99,28 @@ static bool are_positions(const int64_t *positions, int64_t count, int64_t size)
     for (int64_t i = 0; i < count; i++) to[i] = from[convert_one(positions[i], size, &rest)];                          \
     return rest && are_all(&right);                                                                                    \
   }
+
+/* While it loads some, it asks for the next ones. */
+#define GATHER_FAR(name, type)                                                                                         \
+  static bool name(type *restrict to, const type *from, int64_t size, const int64_t *positions, int64_t count) {       \
+    int64_t offsets[2][AHEAD];                                                                                         \
+    int turn = 0;                                                                                                      \
+    lanes right = (lanes){0} - 1;                                                                                      \
+    bool rest = true;                                                                                                  \
+    if (count >= 2 * AHEAD) convert(offsets[turn], positions, AHEAD, size, &right);                                    \
+    for (; count >= 2 * AHEAD; count -= AHEAD, to += AHEAD, turn = !turn) {                                            \
+      positions += AHEAD;                                                                                              \
+      convert(offsets[!turn], positions, AHEAD, size, &right);                                                         \
+      IN_MEMORY(offsets);                                                                                              \
+      for (int i = 0; i < AHEAD; i++) {                                                                                \
+        __builtin_prefetch(from + offsets[!turn][i], 0, SECOND_CACHE);                                                 \
+        to[i] = from[offsets[turn][i]];                                                                                \
+      }                                                                                                                \
+    }                                                                                                                  \
+    for (int64_t i = 0; i < count; i++) to[i] = from[convert_one(positions[i], size, &rest)];                          \
+    return rest && are_all(&right);                                                                                    \
+  }
+
 #if defined(__AVX512F__)
 #include <immintrin.h>
 
@@ -108,10 +132,8 @@ static inline void load_uint64_t(uint64_t *to, const uint64_t *from, const int64
   _mm512_storeu_si512(to, _mm512_i64gather_epi64(_mm512_loadu_si512(offsets), (const void *)from, sizeof *from));
 }
 
-/* Elements that are neither near nor far. */
-#define GATHER_LANES(type)                                                                                             \
-  static bool gather_lanes_##type(type *restrict to, const type *from, int64_t size, const int64_t *positions,         \
-                                  int64_t count) {                                                                     \
+#define GATHER_LANES(name, type)                                                                                       \
+  static bool name(type *restrict to, const type *from, int64_t size, const int64_t *positions, int64_t count) {       \
     int64_t offsets[LANES];                                                                                            \
     lanes right = (lanes){0} - 1;                                                                                      \
     bool rest = true;                                                                                                  \
@@ -122,20 +144,18 @@ static inline void load_uint64_t(uint64_t *to, const uint64_t *from, const int64
     for (int64_t i = 0; i < count; i++) to[i] = from[convert_one(positions[i], size, &rest)];                          \
     return rest && are_all(&right);                                                                                    \
   }
-GATHER_LANES(uint32_t)
-GATHER_LANES(uint64_t)
-#define gather_middle_uint32_t gather_lanes_uint32_t
-#define gather_middle_uint64_t gather_lanes_uint64_t
+GATHER_LANES(gather_middle_uint32_t, uint32_t)
+GATHER_LANES(gather_middle_uint64_t, uint64_t)
 #else
-#define gather_middle_uint32_t gather_dense_uint32_t
-#define gather_middle_uint64_t gather_dense_uint64_t
+GATHER_DENSE(gather_middle_uint32_t, uint32_t, MIDDLE_STAGE)
+GATHER_DENSE(gather_middle_uint64_t, uint64_t, MIDDLE_STAGE)
 #endif
-#define gather_middle_uint8_t  gather_dense_uint8_t
-#define gather_middle_uint16_t gather_dense_uint16_t
+GATHER_DENSE(gather_middle_uint8_t, uint8_t, MIDDLE_STAGE)
+GATHER_DENSE(gather_middle_uint16_t, uint16_t, MIDDLE_STAGE)
 
 #define GATHER(type)                                                                                                   \
   GATHER_DENSE(gather_near_##type, type, NEAR_STAGE)                                                                   \
-  GATHER_DENSE(gather_dense_##type, type, STAGE)                                                                       \
+  GATHER_FAR(gather_far_##type, type)                                                                                  \
   static bool gather_##type(char *out, const struct shmx_source *in, const int64_t *positions, int64_t count) {        \
     type *restrict to = (type *)(void *)out;                                                                           \
     const type *from = (const type *)(const void *)in->data;                                                           \
@@ -143,7 +163,7 @@ GATHER_LANES(uint64_t)
     bool right = true;                                                                                                 \
     if (in->step == unit && size <= NEAR / unit) return gather_near_##type(to, from, size, positions, count);          \
     if (in->step == unit && size <= MIDDLE / unit) return gather_middle_##type(to, from, size, positions, count);      \
-    if (in->step == unit) return gather_dense_##type(to, from, size, positions, count);                                \
+    if (in->step == unit) return gather_far_##type(to, from, size, positions, count);                                  \
     for (int64_t i = 0; i < count; i++) {                                                                              \
       to[i] = *(const type *)(const void *)(in->data + convert_one(positions[i], size, &right) * in->step);            \
     }                                                                                                                  \
