@@ -118,14 +118,22 @@ void shmx_luapool_refuse(lua_State *L, const char *name) {
 
 enum { FUNCTION = 2 }; /* On the stack stand from here on: pool, function, arguments, task. `count` - 1 arguments. */
 
-/* Encodes the call and publishes it. What is shown of it has `shown` of the values. Errors call the task by `name`, if it is
- * not NULL. */
-static void publish_call(lua_State *L, struct lua_pool *pool, struct shmx_task *task, int count, int shown,
-                         const char *name) {
+/* A task to be submitted, which is on the top. */
+struct submission {
+  struct shmx_task *task;
+  const struct shmx_plain *plain; /* NULL, or its function */
+  int count, shown;               /* how many values it has, the function among them, and of how many people read */
+  struct shmx_limits limits;
+  const char *name; /* what errors call it, or NULL */
+};
+
+/* Encodes the call and publishes it. */
+static void publish_call(lua_State *L, struct lua_pool *pool, const struct submission *what) {
+  int count = what->count;
   luaL_checkstack(L, count + 8, "too many arguments");
   char label[SHMX_SLOT_NAME] = "";
   enum shmx_pool_names names = shmx_pool_wants_names(pool->core);
-  if (names == SHMX_NAMES_PLAIN) shown = 0;
+  int shown = names == SHMX_NAMES_PLAIN ? 0 : what->shown;
   if (names != SHMX_NAMES_NONE) shmx_task_label(L, FUNCTION + count, FUNCTION, shown, label, sizeof label);
   pool->packing = true;
   lua_pushcfunction(L, pack);
@@ -133,9 +141,9 @@ static void publish_call(lua_State *L, struct lua_pool *pool, struct shmx_task *
   for (int i = 0; i < count; i++) lua_pushvalue(L, FUNCTION + i);
   if (lua_pcall(L, count + 1, 0, 0) != LUA_OK) {
     pool->packing = false;
-    shmx_luapool_refuse(L, name);
+    shmx_luapool_refuse(L, what->name);
   }
-  check_published(L, pool, publish_and_wait(L, pool, task, label));
+  check_published(L, pool, publish_and_wait(L, pool, what->task, label));
 }
 
 /* Publishes a call of a plain function that takes no more than a slot. False: it has to go the long way. */
@@ -158,12 +166,23 @@ static bool publish_plain(lua_State *L, struct lua_pool *pool, const struct shmx
   return true;
 }
 
-/* Submits the task, which is on the top; `plain` is NULL or its function. With `shown` 0 its name has to say it all. */
-static void submit(lua_State *L, struct lua_pool *pool, struct shmx_task *task, const struct shmx_plain *plain,
-                   int count, int shown, const char *name) {
-  int index = FUNCTION + count;
-  bool quick = plain && publish_plain(L, pool, plain, task, count);
-  if (!quick) publish_call(L, pool, task, count, shown, name);
+/* The next task that is submitted has these limits. A finalizer may have closed the pool since it was looked at. */
+static void choose_limits(lua_State *L, struct lua_pool *pool, struct shmx_limits limits) {
+  if (!pool->core) shmx_error(L, "the pool is closed");
+  bool same = pool->chosen.attempts == limits.attempts && pool->chosen.nanoseconds == limits.nanoseconds;
+  if (same) return;
+  pool->chosen = limits;
+  if (limits.attempts == 0) limits.attempts = 1;
+  shmx_pool_limit(pool->core, limits.attempts > 1 || limits.nanoseconds > 0 ? &limits : NULL);
+}
+
+/* With `shown` 0 the task's name has to say it all. */
+static void submit(lua_State *L, struct lua_pool *pool, const struct submission *what) {
+  struct shmx_task *task = what->task;
+  int index = FUNCTION + what->count;
+  choose_limits(L, pool, what->limits);
+  bool quick = what->plain && publish_plain(L, pool, what->plain, task, what->count);
+  if (!quick) publish_call(L, pool, what);
   if (task->ticket >= pool->tickets) pool->tickets = task->ticket + 1;
   task->status = SHMX_TASK_QUEUED;
   lua_pushvalue(L, 1);
@@ -172,8 +191,8 @@ static void submit(lua_State *L, struct lua_pool *pool, struct shmx_task *task, 
   lua_pushvalue(L, index);
   lua_rawseti(L, -2, task->ticket + 1);
   lua_pop(L, 1);
-  if (!quick) shmx_task_describe_arguments(L, index, FUNCTION, shown);
-  if (plain || shown == 0 || task->named) return;
+  if (!quick) shmx_task_describe_arguments(L, index, FUNCTION, what->shown);
+  if (what->plain || what->shown == 0 || task->named) return;
   lua_getiuservalue(L, index, SHMX_TASK_NAME);
   shmx_plain_learn(L, &pool->plains);
   lua_pop(L, 1);
@@ -203,16 +222,6 @@ void shmx_luapool_set_limits(lua_State *L, struct lua_pool *pool, int timeout, i
   pool->limits = read_limits(L, timeout, retries, (struct shmx_limits){0});
 }
 
-/* The next task that is submitted has these limits. A finalizer may have closed the pool since it was looked at. */
-static void choose_limits(lua_State *L, struct lua_pool *pool, struct shmx_limits limits) {
-  if (!pool->core) shmx_error(L, "the pool is closed");
-  bool same = pool->chosen.attempts == limits.attempts && pool->chosen.nanoseconds == limits.nanoseconds;
-  if (same) return;
-  pool->chosen = limits;
-  if (limits.attempts == 0) limits.attempts = 1;
-  shmx_pool_limit(pool->core, limits.attempts > 1 || limits.nanoseconds > 0 ? &limits : NULL);
-}
-
 /* The task, which is on the top, has tasks among its arguments. */
 static void defer(lua_State *L, struct shmx_task *task, struct shmx_limits limits, int count) {
   int index = lua_gettop(L);
@@ -236,8 +245,7 @@ static int submit_function(lua_State *L, struct lua_pool *pool, int count, struc
     defer(L, task, limits, count);
     return 1;
   }
-  choose_limits(L, pool, limits);
-  submit(L, pool, task, plain, count, count, NULL);
+  submit(L, pool, &(struct submission){.task = task, .plain = plain, .count = count, .shown = count, .limits = limits});
   return 1;
 }
 
@@ -294,10 +302,15 @@ int shmx_luapool_publish(lua_State *L) {
       return 0;
     }
   }
-  choose_limits(L, pool, limits);
   lua_pushvalue(L, 2);
   lua_remove(L, 2);
-  submit(L, pool, task, shmx_plain_find(L, &pool->plains), count, count, name);
+  submit(L, pool,
+         &(struct submission){.task = task,
+                              .plain = shmx_plain_find(L, &pool->plains),
+                              .count = count,
+                              .shown = count,
+                              .limits = limits,
+                              .name = name});
   return 0;
 }
 
@@ -344,8 +357,7 @@ int shmx_luapool_submit_batch(lua_State *L) {
   lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   lua_rotate(L, FUNCTION, -4); /* without f, list, first, most: pool, run_batch, f, elements, task */
   lua_pop(L, 4);
-  choose_limits(L, pool, (struct shmx_limits){0}); /* those of a task are not for a batch */
-  submit(L, pool, task, NULL, 2 + count, 0, NULL);
+  submit(L, pool, &(struct submission){.task = task, .count = 2 + count}); /* limits of a task are not for a batch */
   lua_pushinteger(L, count);
   return 2;
 }
