@@ -155,7 +155,7 @@ static bool wait_for_task(lua_State *L, const struct shmx_task *task, int index,
 
 /* task:get([seconds]) -> results... */
 static int task_get(lua_State *L) {
-  struct shmx_task *task = shmx_task_check(L, 1);
+  struct shmx_task *task = shmx_task_check_self(L, "get");
   shmx_check_process(L);
   if (!wait_for_task(L, task, 1, shmx_luapool_deadline(L, 2))) {
     lua_getiuservalue(L, 1, SHMX_TASK_NAME);
@@ -174,7 +174,7 @@ static int task_get(lua_State *L) {
 
 /* task:wait([seconds]) -> boolean: has it ended? */
 static int task_wait(lua_State *L) {
-  const struct shmx_task *task = shmx_task_check(L, 1);
+  const struct shmx_task *task = shmx_task_check_self(L, "wait");
   shmx_check_process(L);
   lua_pushboolean(L, wait_for_task(L, task, 1, shmx_luapool_deadline(L, 2)));
   return 1;
@@ -209,7 +209,7 @@ uint32_t shmx_task_worker_on_board(lua_State *L, int index) {
 
 /* task:done() -> boolean; takes in what has ended, without waiting */
 static int task_done(lua_State *L) {
-  struct shmx_task *task = shmx_task_check(L, 1);
+  struct shmx_task *task = shmx_task_check_self(L, "done");
   shmx_check_process(L);
   if (task->status == SHMX_TASK_QUEUED) {
     lua_getiuservalue(L, 1, SHMX_TASK_POOL);
@@ -240,7 +240,7 @@ static bool take_back(lua_State *L, struct shmx_task *task, bool running) {
 
 /* task:cancel() -> boolean: false when it had ended. A worker that runs it has its grace to let go of it. */
 static int task_cancel(lua_State *L) {
-  struct shmx_task *task = shmx_task_check(L, 1);
+  struct shmx_task *task = shmx_task_check_self(L, "cancel");
   shmx_check_process(L);
   lua_pushboolean(L, take_back(L, task, true));
   return 1;

@@ -56,6 +56,8 @@ struct shmx_task {
 };
 
 struct shmx_task *shmx_task_check(lua_State *L, int index);
+/* The task at index 1, for the method of this name, which may have been called with a dot. */
+struct shmx_task *shmx_task_check_self(lua_State *L, const char *name);
 struct shmx_task *shmx_task_test(lua_State *L, int index);
 
 /* The task at `index` has failed: if it is collected before anybody has looked at that, a warning says so. */
