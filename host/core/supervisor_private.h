@@ -116,6 +116,8 @@ struct sup {
   struct sup_progress progress;
   struct sup_trace *trace; /* NULL: there is none */
   struct sup_name *names;
+  struct sup_name *spare_names;          /* entries of names that are gone; none when there are no names */
+  uint32_t name_places;                  /* in the register, so far */
   struct shmx_os_register name_register; /* open while there are names */
   bool charge_used[SHMX_CHARGES];
   bool leave;         /* main is gone */

@@ -116,8 +116,9 @@ struct shmx_os_register {
 };
 int shmx_os_register_open(struct shmx_os_register *names);
 void shmx_os_register_close(struct shmx_os_register *names);
-/* Gives the object a name. -EEXIST when there is one of that name. */
-int shmx_os_register_name(struct shmx_os_register *names, int fd, const char *name);
+/* Gives the object a name, which is written down at this place of the register (from 0); what stood there has lost its name.
+ * -EEXIST when there is one of that name. */
+int shmx_os_register_name(struct shmx_os_register *names, uint32_t place, int fd, const char *name);
 /* Takes the name away, unless it is another object's by now. */
 void shmx_os_register_remove(int fd, const char *name);
 /* Removes what processes of this user have left that are gone. */

@@ -5,7 +5,7 @@
  * An object gets its name when it is complete. The register is a file beside the objects, which its owner keeps locked; the
  * lock goes with the owner, however it ends. A name is written into it first and given then, and it is taken away only
  * from the object that was written down: so whoever finds a register that nobody locks can remove what its owner left,
- * and nothing else.
+ * and nothing else. A record of which only a part was written, over one whose name is gone, fits no object.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -94,7 +94,7 @@ void shmx_os_register_close(struct shmx_os_register *r) {
   r->fd = -1;
 }
 
-int shmx_os_register_name(struct shmx_os_register *r, int fd, const char *name) {
+int shmx_os_register_name(struct shmx_os_register *r, uint32_t place, int fd, const char *name) {
   char path[sizeof FOLDER + SHMX_OS_NAME_ROOM];
   struct record record = {0};
   struct stat status;
@@ -102,7 +102,7 @@ int shmx_os_register_name(struct shmx_os_register *r, int fd, const char *name) 
   record.device = status.st_dev;
   record.inode = status.st_ino;
   snprintf(record.name, sizeof record.name, "%s", name);
-  int result = shmx_os_file_write(r->fd, &record, sizeof record);
+  int result = shmx_os_write(r->fd, place * sizeof record, &record, sizeof record);
   if (result < 0) return result;
   path_of(name, path);
   return link_to(fd, path);

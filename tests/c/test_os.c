@@ -393,16 +393,19 @@ static void names_that_a_dead_process_has_left_are_removed(void) {
   pid_t pid = fork();
   if (pid == 0) {
     struct shmx_os_register names;
-    int first = shmx_os_shm_make(8192), second = shmx_os_shm_make(1);
-    if (first < 0 || second < 0 || shmx_os_register_open(&names) < 0) _exit(1);
-    if (shmx_os_register_name(&names, first, mine) < 0 || shmx_os_register_name(&names, second, theirs) < 0) _exit(1);
-    if (shmx_os_register_name(&names, second, mine) != -EEXIST) _exit(1);
+    int first = shmx_os_shm_make(8192), second = shmx_os_shm_make(1), gone = shmx_os_shm_make(1);
+    if (first < 0 || second < 0 || gone < 0 || shmx_os_register_open(&names) < 0) _exit(1);
+    if (shmx_os_register_name(&names, 0, gone, theirs) < 0) _exit(1);
+    shmx_os_register_remove(gone, theirs); /* its place is free again */
+    if (shmx_os_register_name(&names, 0, first, mine) < 0) _exit(1);
+    if (shmx_os_register_name(&names, 1, second, theirs) < 0) _exit(1);
+    if (shmx_os_register_name(&names, 2, second, mine) != -EEXIST) _exit(1);
     shmx_os_register_clean(); /* its own is locked */
     int fd = shmx_os_shm_open(mine, &size);
     if (fd < 0 || size != 8192 || shmx_os_shm_check(fd, 8193) != -EPROTO || shmx_os_shm_check(fd, 8192) < 0) _exit(1);
     shmx_os_register_remove(second, theirs);
     int other = shmx_os_shm_make(1);
-    if (other < 0 || shmx_os_register_name(&names, other, theirs) < 0) _exit(1);
+    if (other < 0 || shmx_os_register_name(&names, 2, other, theirs) < 0) _exit(1);
     ftruncate(names.fd, 2 * 216); /* the last one is nobody's: as if another had made it */
     shmx_os_register_remove(second, theirs);
     raise(SIGKILL);

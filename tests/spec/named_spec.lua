@@ -163,6 +163,20 @@ describe("a named array", function()
     os.remove("/dev/shm/" .. prefix .. "other")
   end)
 
+  it("takes the place of one that is gone in what is written down of them", function()
+    local function register() -- bytes of them all, of which others may come and go meanwhile
+      local bytes = 0
+      for name in lfs.dir "/dev/shm" do
+        if name:find "^%.shmx%-" then bytes = bytes + (lfs.attributes("/dev/shm/" .. name, "size") or 0) end
+      end
+      return bytes
+    end
+    local kept <close> = shmx.array("u8", 1, { name = prefix .. "kept" })
+    for i = 1, 200 do shmx.array("u8", 1, { name = prefix .. "round" .. i }):close() end
+    assert.near(0, register(), 200 * 100)
+    kept:fill(1)
+  end)
+
   it("counts in the memory budget", function()
     local done = run [[
       shmx.memory = "8M"
