@@ -59,8 +59,9 @@ static void kill_if_late(struct sup *s, struct sup_pool *pool, struct sup_peer *
   if (!gone) shmx_os_pidfd_kill(peer->pidfd, SIGKILL);
 }
 
-/* Who waits for memory, or for us, is not judged: that time does not count. */
+/* Who waits for memory, or for us, is not judged: that time does not count. Who is stopped waits for nothing of ours. */
 static bool waits(const struct sup_peer *peer) {
+  if (peer->stopped) return false;
   return atomic_load(&peer->shm->wants_bytes) > 0 || (atomic_load(&peer->shm->wants) & SHMX_WANTS_READ);
 }
 
@@ -93,11 +94,13 @@ int64_t sup_limits_deadline(struct sup *s, struct sup_pool *pool) {
   return deadline;
 }
 
-/* It may have been stopped after its claim and before it wrote the deadline. */
+/* It may have been stopped after its claim and before it wrote the deadline, or while it waited, which it has not added to
+ * its deadline yet: either way its task has all of its time from now on. */
 void sup_limits_stopped(struct sup *s, struct sup_peer *peer) {
   struct shmx_pool_map *map = &peer->pool->map;
   uint32_t used = atomic_load(&map->shm->slots_used);
-  if (!atomic_load(&map->shm->limited) || atomic_load(&peer->shm->deadline) > 0) return;
+  bool waited = atomic_load(&peer->shm->wants_bytes) > 0;
+  if (!atomic_load(&map->shm->limited) || (atomic_load(&peer->shm->deadline) > 0 && !waited)) return;
   for (uint32_t slot = 0; slot < used && slot < map->layout.slots; slot++) {
     uint64_t word = atomic_load(&map->slots[slot].state);
     if (shmx_word_state(word) != SHMX_CLAIMED || shmx_word_lane(word) != peer->lane) continue;

@@ -9,8 +9,8 @@
  * one more of its size while an older task of its pool has begun, and asks the supervisor for the last. That gives it away
  * when main sleeps for something else than such an older task.
  *
- * A waiter that dies is no waiter any more; one that was told to take its memory keeps its place until it says that it
- * has (wants_bytes 0), so that nobody slips in between.
+ * A waiter that dies is no waiter any more, and one that is stopped is none until it goes on. One that was told to take its
+ * memory keeps its place until it says that it has (wants_bytes 0), so that nobody slips in between.
  */
 #include "core/supervisor_private.h"
 
@@ -51,7 +51,7 @@ static void ask_to_trim(struct sup *s) {
 
 /* It waits, or was told to take memory and has not yet. */
 static bool wants_memory(const struct sup_peer *peer) {
-  return peer->pool && !peer->dead && atomic_load(&peer->shm->wants_bytes) > 0;
+  return peer->pool && !peer->dead && !peer->stopped && atomic_load(&peer->shm->wants_bytes) > 0;
 }
 
 static struct sup_peer *oldest_waiter(struct sup *s) {

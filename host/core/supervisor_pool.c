@@ -236,6 +236,7 @@ void sup_pool_ask_to_scan(struct sup *s, struct sup_pool *pool) {
  * on. */
 static void worker_stopped(struct sup *s, struct sup_peer *peer, bool stopped) {
   struct shmx_pool_map *map = &peer->pool->map;
+  peer->stopped = stopped;
   shmx_board_forget(map, peer->lane);
   if (!stopped) {
     shmx_bell_ring_hard(&peer->shm->bell, -1);

@@ -42,6 +42,7 @@ struct sup_peer {
   int pidfd, socket;
   int status;    /* once it is dead: as waitpid gives it */
   bool dead;     /* reaped, not yet buried */
+  bool stopped;  /* by a signal, as far as we have heard */
   bool broken;   /* killed because its pool is broken */
   bool poisoned; /* it wrote what it could not mean: killed, and no longer listened to */
   struct shmx_process_shm *shm;

@@ -87,6 +87,30 @@ function cases.all_workers(pool)
   for _, worker in ipairs(list) do process.kill(worker.pid, "CONT") end
 end
 
+-- Who is stopped while it waits for memory does not hold up those that wait behind it, nor its own time limit.
+function cases.waiting_worker(pool)
+  local function make(mib) return require("shmx").empty("u8", mib << 20) end
+  wait_until_ready(pool, 3)
+  shmx.memory = 64 << 20
+  local a, b = pool:submit(make, 30):get(), pool:submit(make, 30):get()
+  local function wait_for_memory(seconds)
+    local task = pool:with { timeout = seconds }:submit(make, 20)
+    while task.status ~= "running" do process.sleep(0.001) end
+    process.sleep(0.1) -- till then it has asked
+    return task
+  end
+  local first, second = wait_for_memory(0.3), wait_for_memory(60)
+  local patient = wait_for_memory(0.05) -- the time that it waits does not count
+  stop(pool.workers[first.worker].pid)
+  assert(first:wait(5) and first.status == "timeout", tostring(first))
+  stop(pool.workers[second.worker].pid)
+  a:close()
+  b:close()
+  assert(patient:wait(5) and patient.status == "done", tostring(patient))
+  process.kill(pool.workers[second.worker].pid, "CONT")
+  assert(second:wait(5) and second.status == "done", tostring(second))
+end
+
 -- SIGKILL works on a stopped worker, and its task says so.
 function cases.busy_worker(pool)
   wait_until_ready(pool, 3)
