@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bind/array_parts.h"
+#include "bind/pool.h"
 #include "bind/process.h"
 #include "bind/runner.h"
 #include "core/worker.h"
@@ -43,15 +44,27 @@ static int refuse_to_holders(lua_State *L, const struct shmx_segment *segment) {
   return luaL_error(L, "cannot freeze the array: others have held it until now");
 }
 
+/* Freezes the array at index 1. What tasks that were cancelled or timed out needed is held until it is taken in that their
+ * workers have let go of them. That can run the script's functions, which may close the array. */
+static int freeze(lua_State *L) {
+  int r;
+  do {
+    const struct shmx_array *array = shmx_array_check(L, 1);
+    r = shmx_memory_freeze(array->segment->memory, array->segment);
+  } while (r == -EBUSY && shmx_luapool_take_in_all(L) > 0);
+  return r;
+}
+
 static int array_freeze(lua_State *L) {
-  struct shmx_array *array = shmx_array_check(L, 1);
+  const struct shmx_array *array = shmx_array_check(L, 1);
   shmx_array_check_end(L, 1);
   shmx_check_process(L);
   /* In a pool without workers the task has main's own segment. */
   if (!array->segment->read_only && shmx_runner_was_given(array->segment))
     return luaL_error(L, "cannot freeze the array: it is also held by main, a task");
-  int r = shmx_memory_freeze(array->segment->memory, array->segment);
-  if (r == -EBUSY) return refuse_to_holders(L, array->segment);
+  shmx_luapool_take_in_all(L);
+  int r = freeze(L);
+  if (r == -EBUSY) return refuse_to_holders(L, shmx_array_check(L, 1)->segment);
   if (r == -EPIPE) return luaL_error(L, "cannot freeze the array: the supervisor process has died");
   if (r < 0) return luaL_error(L, "cannot freeze the array: %s", strerror(-r));
   lua_settop(L, 1);

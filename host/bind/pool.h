@@ -19,6 +19,9 @@ uint32_t shmx_task_attempt_on_board(lua_State *L, int index);
 /* The number of the worker that has it; 0: none. */
 uint32_t shmx_task_worker_on_board(lua_State *L, int index);
 
+/* Takes in, without waiting, what is new in any open pool. Returns how much that was. */
+int shmx_luapool_take_in_all(lua_State *L);
+
 /* Registers the type, adds its functions to the module on the top and methods to tasks (which must be open). */
 void shmx_pool_open_type(lua_State *L);
 

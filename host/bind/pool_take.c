@@ -184,6 +184,7 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
   while (pool->core && shmx_pool_next(pool->core, &outcome)) {
     if (!outcome.lingers)
       shmx_cargo_drop(&pool->cargoes[outcome.ticket]); /* what runs below may use the ticket again */
+    count++;
     if (outcome.end == SHMX_END_LEFT) continue;
     lua_rawgeti(L, tasks, outcome.ticket + 1);
     lua_pushboolean(L, false);
@@ -196,7 +197,6 @@ int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool) {
       if (shmx_joblog_is_open) shmx_joblog_write(L, tasks + 1);
     } else shmx_incoming_close(&outcome.message);
     lua_settop(L, tasks);
-    count++;
     if (pool->core && shmx_pool_is_empty(pool->core)) break;
   }
   lua_settop(L, tasks - 1);

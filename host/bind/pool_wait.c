@@ -95,6 +95,13 @@ static int take_in_all(lua_State *L, int count) {
   return taken;
 }
 
+int shmx_luapool_take_in_all(lua_State *L) {
+  luaL_checkstack(L, 16, NULL);
+  int count = push_open_pools(L), taken = take_in_all(L, count);
+  lua_pop(L, 1);
+  return taken;
+}
+
 /* Sleeps until something is new in one of the pools of the list on the top. False when the deadline has passed. */
 static bool sleep_on_all(lua_State *L, int count, int64_t deadline) {
   give_back_garbage(L);

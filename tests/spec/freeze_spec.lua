@@ -159,6 +159,17 @@ describe("freezing", function()
     end, shmx.array("u8", LARGE)):get())
   end)
 
+  it("takes in that the worker of a task that was cancelled has let go", function()
+    local pool <close> = shmx.pool { workers = 1 }
+    local function run(a) while not require("shmx").cancelled() do end return #a end
+    local a = shmx.array("f64", 10)
+    local task = pool:submit(run, a)
+    await(function() return task.status == "running" end)
+    assert.is_true(task:cancel())
+    await(function() return (pcall(a.freeze, a)) end)
+    assert.is_true(a.frozen)
+  end)
+
   it("is refused to closed arrays, and takes no arguments", function()
     local a = shmx.array("f64", 10)
     refuses("bad argument #2 to 'freeze' (", a.freeze, a, 1)
