@@ -18,6 +18,13 @@ local function count_slices(rows, state)
   return math.min(rows, state.seed and FIXED or SLICES * math.max(1, state.workers))
 end
 
+-- The array's own error would point at this file.
+local function is_frozen(array)
+  local open, frozen = pcall(function() return array.frozen end)
+  if not open then options.fail("bad argument #1 to 'fill' (the array is closed)") end
+  return frozen
+end
+
 -- Cuts off the memory of a slice as soon as its task has it.
 local function submit_slice(send, array, f, first, last, ...)
   local slice <close> = array:view({ first, last })
@@ -33,7 +40,7 @@ end
 local function fill(state, send, array, f, ...)
   if options.type(array) ~= "shmx.array" then
     options.fail("bad argument #1 to 'fill' (array expected, got %s)", options.type(array))
-  elseif array.frozen then
+  elseif is_frozen(array) then
     options.fail("bad argument #1 to 'fill' (the array is frozen; a:copy() makes one that is not)")
   elseif type(f) ~= "function" then
     options.fail("bad argument #2 to 'fill' (function expected, got %s)", options.type(f))

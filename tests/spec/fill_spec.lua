@@ -96,6 +96,9 @@ describe("fill", function()
     assert.are.equal(14, array:sum())
     assert.matches("bad argument #1 to 'fill' %(array expected, got number%)", raised(pool.fill, pool, 1, print))
     assert.matches("bad argument #2 to 'fill' %(function expected, got nil%)", raised(pool.fill, pool, array))
+    array:close()
+    assert.matches("^[^\n]*fill_spec.lua:%d+: bad argument #1 to 'fill' %(the array is closed%)",
+      raised(pool.fill, pool, array, write_rows))
   end)
 end)
 
