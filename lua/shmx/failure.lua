@@ -85,6 +85,7 @@ end
 ---@field failures shmx.Failure[]
 ---@field total integer             how many there were
 ---@field results table?            of map: those of the elements that did not fail
+---@field places string[]?          for each failure what its text begins with
 ---@field where string
 local Failures = { __name = "shmx.Failures" }
 Failures.__index = Failures
@@ -93,7 +94,10 @@ function Failures:__tostring()
   local count = #self.failures
   if self.total == 1 then return self.where .. self.failures[1]:describe() end
   local lines = { ("%s%d of %d tasks failed:"):format(self.where, count, self.total) }
-  for i = 1, math.min(count, LISTED) do lines[#lines + 1] = ("%d. %s"):format(i, self.failures[i]:describe()) end
+  for i = 1, math.min(count, LISTED) do
+    local place = self.places and self.places[i] or ""
+    lines[#lines + 1] = ("%d. %s%s"):format(i, place, self.failures[i]:describe())
+  end
   if count > LISTED then lines[#lines + 1] = ("and %d more: see `tasks` of this error"):format(count - LISTED) end
   return table.concat(lines, "\n")
 end
@@ -103,9 +107,12 @@ end
 ---@param where string
 ---@param total integer
 ---@param results table?
+---@param places string[]?
 ---@return shmx.Failures
-local function several(tasks, failures, where, total, results)
-  return setmetatable({ tasks = tasks, failures = failures, where = where, total = total, results = results }, Failures)
+local function several(tasks, failures, where, total, results, places)
+  return setmetatable({
+    tasks = tasks, failures = failures, where = where, total = total, results = results, places = places,
+  }, Failures)
 end
 
 ---Waits for all of the tasks, and returns the failures.

@@ -30,6 +30,7 @@ local AHEAD = 3       -- batches under way for each worker
 ---@field results table
 ---@field failures table<integer, shmx.Failure> by element
 ---@field failed table<integer, shmx.Task>
+---@field places table<integer, string>
 ---@field left shmx.Range[]   what has not been submitted; the last is next
 ---@field size number?        elements for the next batch; nil: no batches any more
 ---@field fixed boolean?      the size is not to be changed
@@ -76,9 +77,11 @@ function Mapping:adapt(count, seconds)
   self.size = math.max(1, math.min(self.size * GROWTH, count * TARGET / seconds))
 end
 
-function Mapping:fail(index, task)
+-- The name of a batch says which elements it had.
+function Mapping:fail(index, task, is_batch)
   self.failures[index] = task.error
   self.failed[index] = task
+  self.places[index] = is_batch and "" or ("element %d: "):format(index)
 end
 
 -- The element's task has ended.
@@ -100,7 +103,7 @@ function Mapping:take_last(index, batch, how, value, traceback)
 end
 
 function Mapping:take_batch(range, batch)
-  if batch.error then return self:fail(range.first, batch) end
+  if batch.error then return self:fail(range.first, batch, true) end
   local count, how, value, traceback = core.take_batch(batch, self.results, range.first)
   local next = range.first + count
   if how then
@@ -180,15 +183,16 @@ local function map(pool, f, values, count, workers, send, chunk)
   local results = core.new_list(count)
   results.n = count
   local self = setmetatable({
-    pool = pool, f = f, values = values, workers = workers, results = results, failures = {}, failed = {},
+    pool = pool, f = f, values = values, workers = workers, results = results, failures = {}, failed = {}, places = {},
     left = { { first = 1, last = count } }, size = core.is_batchable(f) and (chunk or 1) or nil, fixed = chunk ~= nil,
     tasks = {}, ranges = {}, send = send,
   }, Mapping)
   if count == 0 then return results end
   self:run()
   if next(self.failures) == nil then return results end
-  local tasks, failures = in_order(self.failed, count), in_order(self.failures, count)
-  error(failure.several(tasks, failures, core.where(), count, results), 0)
+  local tasks, failures, places =
+    in_order(self.failed, count), in_order(self.failures, count), in_order(self.places, count)
+  error(failure.several(tasks, failures, core.where(), count, results, places), 0)
 end
 
 return map

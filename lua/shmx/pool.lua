@@ -304,7 +304,8 @@ function Pool:execute(tasks, given)
 end
 
 ---Calls `f` with each value of a list in the workers, and returns the list of first results, with `n`. Raises one error
----that lists the failures, with the tasks that failed in `err.tasks` and the other results in `err.results`.
+---that lists the failures and the elements that they are of, with the tasks that failed in `err.tasks` and the other
+---results in `err.results`.
 ---@param f function
 ---@param values table
 ---@return table

@@ -182,9 +182,9 @@ pool:execute { shmx.task(work, 1), shmx.task(work, 2), shmx.task(work, 3) }]])
 
   it("of very many tasks shows the first twenty", function()
     local text = message_of(head .. "pool:map(function() error 'no' end, table.move({}, 1, 0, 1, { n = 50 }))")
-    assert.matches("^script.lua:3: 50 of 50 tasks failed:\n1. task", text)
-    assert.matches("\n20. task", text)
-    assert.not_matches("\n21. task", text)
+    assert.matches("^script.lua:3: 50 of 50 tasks failed:\n1. element 1: task", text)
+    assert.matches("\n20. element 20: task", text)
+    assert.not_matches("\n21. element", text)
     assert.matches("\nand 30 more: see `tasks` of this error$", text)
   end)
 

@@ -140,8 +140,8 @@ describe("an element that fails among many", function()
     assert.are.equal(1, #err.tasks)
     assert.are.equal("failed", err.tasks[1].status)
     assert.matches("^f%(4000%) %-%-> Error: [^\n]*map_spec.lua:%d+: no good$", tostring(err.tasks[1]))
-    assert.matches("[^\n]*map_spec.lua:%d+: 1 of 5000 tasks failed:\n1. task f failed in worker %d: [^\n]*: no good\n"
-      .. "stack traceback of the worker:\n.*map_spec.lua:%d+: in function", tostring(err))
+    assert.matches("[^\n]*map_spec.lua:%d+: 1 of 5000 tasks failed:\n1. element 4000: task f failed in worker %d: "
+      .. "[^\n]*: no good\nstack traceback of the worker:\n.*map_spec.lua:%d+: in function", tostring(err))
     assert.are.equal(N, err.results.n)
     for i = 1, N do assert.are.equal(i ~= 4000 and i + 1 or nil, err.results[i]) end
   end)
