@@ -7,6 +7,7 @@
 static int array_fill(lua_State *L) {
   const struct shmx_view *view = &shmx_array_check_writable(L, 1)->view;
   uint64_t element;
+  shmx_array_check_end(L, 2);
   lua_settop(L, 2);
   if (!shmx_element_store(L, 2, view->dtype, &element)) {
     return shmx_array_bad_argument(L, 2, "%s", shmx_element_problem(L, 2, view->dtype));

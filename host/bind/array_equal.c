@@ -7,6 +7,7 @@
 /* a:equal(b): the same shape and equal elements; anything but an array is not equal. */
 static int array_equal(lua_State *L) {
   const struct shmx_view *a = &shmx_array_check(L, 1)->view;
+  shmx_array_check_end(L, 2);
   if (!shmx_array_test(L, 2)) {
     lua_pushboolean(L, 0);
     return 1;

@@ -214,6 +214,7 @@ static int write_file(const char *path, const struct shmx_view *view) {
 static int array_save(lua_State *L) {
   struct shmx_array *array = shmx_array_check(L, 1);
   const char *path = check_path(L, 2);
+  shmx_array_check_end(L, 2);
   int r = write_file(path, &array->view);
   if (r == -EISDIR || r == -ESPIPE) return luaL_error(L, "cannot save %s: it is no regular file", path);
   if (r == -EFBIG)

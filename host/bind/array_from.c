@@ -150,6 +150,7 @@ static int array_frombytes(lua_State *L) {
 }
 
 static int array_from(lua_State *L) {
+  shmx_array_check_end(L, 2);
   lua_settop(L, 2);
   bool dtype_given = !lua_isnil(L, 2);
   int type = lua_type(L, 1);

@@ -60,6 +60,7 @@ static int array_attach(lua_State *L) {
     return shmx_array_bad_argument(L, 1, "a name expected, got %s", shmx_array_describe(L, 1));
   const char *name = lua_tostring(L, 1);
   shmx_array_check_shape(L, 3, shmx_array_check_dtype(L, 2), &view);
+  shmx_array_check_end(L, 3);
   struct shmx_memory *memory = check_memory(L);
   struct shmx_array *array = shmx_array_push(L);
   uint64_t size = (uint64_t)shmx_view_nbytes(&view);
@@ -79,6 +80,7 @@ static int array_path(lua_State *L) {
   struct shmx_array *array = shmx_array_check(L, 1);
   uint64_t offset;
   char path[64];
+  shmx_array_check_end(L, 1);
   int r = shmx_memory_path(check_memory(L), array->segment, path, sizeof path, &offset);
   if (r == -EXDEV) return luaL_error(L, "the array is a mapped file, which has a path of its own");
   if (r < 0) return luaL_error(L, "the array has no path: %s", strerror(-r));

@@ -43,6 +43,8 @@ static void push_table(lua_State *L, const struct shmx_view *view) {
 }
 
 static int array_totable(lua_State *L) {
+  shmx_array_check(L, 1);
+  shmx_array_check_end(L, 1);
   struct shmx_array *array = shmx_array_share(L, 1);
   luaL_checkstack(L, SHMX_MAX_NDIM + LUA_MINSTACK, NULL);
   push_table(L, &array->view);
@@ -52,6 +54,8 @@ static int array_totable(lua_State *L) {
 
 /* The elements as a string, in index order. */
 static int array_tobytes(lua_State *L) {
+  shmx_array_check(L, 1);
+  shmx_array_check_end(L, 1);
   struct shmx_array *array = shmx_array_share(L, 1);
   struct shmx_view dense;
   luaL_Buffer b;

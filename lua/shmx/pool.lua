@@ -303,14 +303,22 @@ function Pool:execute(tasks, given)
   return list
 end
 
+-- What other libraries have here: more lists, or options.
+local function refuse_more(method, more)
+  if more == nil then return end
+  local text = "bad argument #3 to '%s' (nothing is expected after the list, got %s; options are for pool:with)"
+  options.fail(text, method, options.type(more))
+end
+
 ---Calls `f` with each value of a list in the workers, and returns the list of first results, with `n`. Raises one error
 ---that lists the failures and the elements that they are of, with the tasks that failed in `err.tasks` and the other
 ---results in `err.results`.
 ---@param f function
 ---@param values table
 ---@return table
-function Pool:map(f, values)
+function Pool:map(f, values, ...)
   local pool, with = target(self, "map")
+  refuse_more("map", ...)
   if type(f) ~= "function" then
     options.fail("bad argument #1 to 'map' (function expected, got %s)", options.type(f))
   elseif type(values) ~= "table" then
@@ -326,6 +334,7 @@ end
 -- The source of a stream: an iterator with what belongs to it, or the values of a list.
 local function read_source(method, source, state, control, closing)
   if type(source) == "table" and not getmetatable(source) then
+    refuse_more(method, state)
     local index = 0
     return function() index = index + 1 return source[index] end
   end

@@ -533,6 +533,19 @@ describe("closing", function()
 end)
 
 describe("misuse", function()
+  it("by an argument too many raises, and nothing is written", function()
+    local a = shmx.from { 1, 2 }
+    refuses("bad argument #3 to 'from' (nothing is expected here, got table)", shmx.from, { 1, 2 }, "f64", { 2, 1 })
+    refuses("bad argument #4 to 'attach' (nothing is expected here", shmx.attach, "prices", "f64", 3, {})
+    refuses("bad argument #3 to 'equal' (nothing is expected here, got 0.5)", a.equal, a, a, 0.5)
+    refuses("bad argument #3 to 'fill' (nothing is expected here", a.fill, a, 5, {})
+    refuses("bad argument #3 to 'save' (nothing is expected here", a.save, a, "/nonexistent/a.npy", {})
+    refuses("bad argument #2 to 'totable' (nothing is expected here", a.totable, a, true)
+    refuses("bad argument #2 to 'tobytes' (nothing is expected here", a.tobytes, a, "<")
+    refuses("bad argument #2 to 'path' (nothing is expected here", a.path, a, 1)
+    assert.same({ 1, 2 }, a:totable())
+  end)
+
   it("of metamethods and methods raises", function()
     local a = shmx.array("i64", 3)
     local functions = {}

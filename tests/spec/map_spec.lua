@@ -104,6 +104,16 @@ describe("map over many quick elements", function()
     end)
   end)
 
+  it("takes one list and no options", function()
+    with_pool({ workers = 0 }, function(pool)
+      for _, more in ipairs { { 3, 4 }, { chunk = 2 } } do
+        local ok, err = pcall(pool.map, pool, math.max, { 1, 2 }, more)
+        assert.is_false(ok)
+        assert.matches("map_spec.lua:%d+: bad argument #3 to 'map' %(nothing is expected after the list", err)
+      end
+    end)
+  end)
+
   it("copes with results that become large", function()
     with_pool({ workers = 2 }, function(pool)
       local results = pool:map(function(x) return x > 1000 and ("x"):rep(10000) or "y" end, numbers(2000))

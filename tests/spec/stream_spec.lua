@@ -130,6 +130,8 @@ describe("imap", function()
 
   it("says what is wrong with its arguments", function()
     assert.matches("bad argument #1 to 'imap' %(function expected, got nil%)", raised(pool.imap, pool))
+    assert.matches("bad argument #3 to 'imap' %(nothing is expected after the list, got table;",
+      raised(pool.imap, pool, square, { 1 }, { chunk = 2 }))
     assert.matches("bad argument #2 to 'imap' %(an iterator or a list expected, got number%)",
       raised(pool.imap, pool, square, 5))
     assert.matches("without a pool", raised(pool.imap, square))
