@@ -54,7 +54,7 @@ static int birth_init(struct birth *b) {
 }
 
 static int map_domain(const struct birth *b, struct shmx_host *host) {
-  void *base;
+  void *base = NULL;
   int r = shmx_os_map(b->domain_fd, sizeof(struct shmx_domain_shm), &base);
   if (r < 0) return r;
   struct shmx_domain_shm *domain = base;

@@ -46,9 +46,10 @@ static void pass(struct sup *s) {
   }
 }
 
+/* Of those that are still listened to: what makes no sense stays where it is. */
 static bool something_unread(struct sup *s) {
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next)
-    if (shmx_ring_available(&peer->messages) != 0) return true;
+    if (!peer->poisoned && shmx_ring_available(&peer->messages) != 0) return true;
   return shmx_ledger_wants_pass(s->ledger);
 }
 
