@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -99,8 +100,17 @@ static int set_resume(lua_State *L) {
   return 0;
 }
 
+/* core.same_file(path, path) -> boolean: do both lead to one file, which is there? */
+static int same_file(lua_State *L) {
+  struct stat a, b;
+  bool there = stat(luaL_checkstring(L, 1), &a) == 0 && stat(luaL_checkstring(L, 2), &b) == 0;
+  lua_pushboolean(L, there && a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+  return 1;
+}
+
 void shmx_joblog_register(lua_State *L) {
-  static const luaL_Reg functions[] = {{"joblog", open_joblog}, {"resume", set_resume}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"joblog", open_joblog}, {"resume", set_resume}, {"same_file", same_file}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_pushstring(L, head);
   lua_setfield(L, -2, "joblog_head"); /* the first line of any */

@@ -37,7 +37,8 @@ local opened = false
 ---@param settings table
 function joblog.open(settings)
   if opened then return end
-  local same, cut = settings.joblog ~= nil and settings.joblog == settings.resume, false
+  local same = settings.joblog and settings.resume and core.same_file(settings.joblog, settings.resume) or false
+  local cut = false
   if settings.resume then
     local file <close>, problem, code = io.open(settings.resume, "rb")
     if not file and code ~= 2 then options.fail("the job log cannot be read: %s", problem) end

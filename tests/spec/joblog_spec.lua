@@ -152,6 +152,12 @@ describe("a resumed run", function()
     for i = 2, #list do assert.matches("^[%d.]+\t[%d.]+\t1\t1\t%l+\t[^\t]+$", list[i]) end
   end)
 
+  it("keeps what its log lists, by whatever name it writes it", function()
+    run("--joblog log")
+    assert.are.equal(0, run("--joblog ./log --resume log", "require('shmx').pool { workers = 1 }:close()").status)
+    assert.are.equal(6, #lines "log")
+  end)
+
   it("refuses a log that cannot be read, and what is none", function()
     assert.matches("script.lua:7: the job log cannot be read: %.: Is a directory", run("--resume .").err)
     local text = "something of value"
