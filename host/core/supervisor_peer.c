@@ -4,6 +4,7 @@
  * cannot have been meant gets a worker replaced, and, if it was main's, ends its pools.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -151,7 +152,7 @@ static int give_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request 
     chunk = shmx_idmap_get(&s->chunks, id);
   }
   struct shmx_request reply = {.type = chunk ? SHMX_REP_CHUNK : SHMX_REP_NONE, .id = id};
-  int r = -ENOENT;
+  int r = s->files_ran_out ? -EMFILE : -ENOENT;
   if (chunk) {
     reply.size = chunk->size;
     reply.flags = chunk->outside ? SHMX_CHUNK_OUTSIDE : 0;
@@ -235,13 +236,24 @@ static void take_request(struct sup *s, struct sup_peer *peer, struct shmx_reque
   if (r == -EPROTO) refuse(s, peer, request);
 }
 
+/* Descriptors were cut off: what the peer promised to others cannot be kept. Mostly the limit is to blame, and not the peer;
+ * then whoever hears of it is told so. */
+static void lose_descriptors(struct sup *s, struct sup_peer *peer) {
+  sup_poison(s, peer);
+  if (!shmx_os_files_are_used_up()) return;
+  s->files_ran_out = true;
+  if (peer->pool)
+    snprintf(peer->pool->map.lanes[peer->lane].text, SHMX_LANE_TEXT,
+             "because the supervisor had reached its limit of open files (ulimit -n)");
+}
+
 void sup_read_socket(struct sup *s, struct sup_peer *peer) {
   for (;;) {
     struct shmx_request request;
     int fds[SHMX_OS_FDS], nfds = SHMX_OS_FDS;
     ssize_t got = shmx_os_receive(peer->socket, &request, sizeof request, fds, &nfds, false);
     if (got == -EMSGSIZE) {
-      sup_poison(s, peer); /* descriptors were cut off: what it promised to others cannot be kept */
+      lose_descriptors(s, peer);
       continue;
     }
     if (got <= 0) {

@@ -198,6 +198,12 @@ int shmx_os_directory(void) {
   return fd < 0 ? -errno : fd;
 }
 
+bool shmx_os_files_are_used_up(void) {
+  int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (fd >= 0) close(fd);
+  return fd < 0 && (errno == EMFILE || errno == ENFILE);
+}
+
 int shmx_os_raise_files(uint64_t *before) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;

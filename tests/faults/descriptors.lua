@@ -128,4 +128,25 @@ function cases.too_many()
   assert(pool:submit(math.abs, -1):get() == 1)
 end
 
+-- More memory objects than the supervisor can have open: each task says that, or has its array; and when the others are
+-- gone, all is well.
+function cases.chunks()
+  local function make() return require("shmx").empty("u8", 5 << 20) end -- large enough for an object of its own
+  local pool <close> = shmx.pool { workers = 2 }
+  local live, failed = {}, 0
+  for _ = 1, COUNT do
+    local task = pool:submit(make)
+    assert(task:wait(20), "a task does not end")
+    if task.status == "done" then live[#live + 1] = task:get()
+    else
+      assert(task.error.message:find("limit of open files", 1, true), task.error.message)
+      failed = failed + 1
+    end
+  end
+  assert(failed > 0 and #live > 0)
+  for _, array in ipairs(live) do array:close() end
+  oracle.demand(oracle.strength(pool, 2))
+  for _ = 1, 20 do pool:submit(make):get():close() end
+end
+
 cases[name]()
