@@ -26,6 +26,7 @@ static int cannot_make(lua_State *L, const char *name, uint64_t size, int code) 
   case -EINVAL: why = "that is no name for one: up to 199 bytes, without a slash"; break;
   case -ENOSPC: why = "there is no room left in /dev/shm"; break;
   case -EPIPE: why = "the supervisor process has died"; break;
+  case -EMFILE: why = "the limit of open files is reached (ulimit -n)"; break;
   case -EFBIG:
     why = lua_pushfstring(L, "it has %I bytes, and no file may be that large (ulimit -f)", (LUAI_UACINT)size);
     break;

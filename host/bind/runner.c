@@ -50,12 +50,19 @@ static int push_call(lua_State *L) {
   return count;
 }
 
+static const char *explain(int error) {
+  switch (error) {
+  case EDQUOT: return "the memory budget is used up";
+  case EMFILE: return "the limit of open files is reached (ulimit -n)";
+  default: return strerror(error);
+  }
+}
+
 /* Unpacks the function and its arguments, calls it, and packs what it returns. Nothing is on the stack. */
 static int perform(lua_State *L) {
   static const struct shmx_pack_names names[] = {{"result", 0}, {"result", 1}};
   if (shmx_here.error < 0)
-    return luaL_error(L, "the arguments of the task cannot be had: %s",
-                      shmx_here.error == -EDQUOT ? "the memory budget is used up" : strerror(-shmx_here.error));
+    return luaL_error(L, "the arguments of the task cannot be had: %s", explain(-shmx_here.error));
   struct shmx_delivery call = shmx_delivery_of(shmx_here.message);
   int count = shmx_plain_read(L, &call);
   if (count == 0) count = push_call(L);

@@ -105,12 +105,13 @@ static int receive(struct shmx_link *link, struct shmx_request *record, int *fd)
   int ready = shmx_os_poll(link->socket, link->pidfd, -1), count = 1;
   if (ready == -EINTR) return 0;
   *fd = -1;
+  record->type = 0;
   ssize_t got = ready < 0 ? ready : shmx_os_receive(link->socket, record, sizeof *record, fd, &count, false);
   if (got == sizeof *record) return 1;
   if (got == -EAGAIN && !(ready & 2)) return 0;
-  if (got == -EMSGSIZE) return -EMSGSIZE;
-  link->dead = true;
-  return -EPIPE;
+  if (got == -EMSGSIZE && record->type != SHMX_REP_HELLO) return -EMSGSIZE;
+  link->dead = true; /* or we cannot watch it, for want of a descriptor: then it has to go, and the next may be tried */
+  return got == -EMSGSIZE ? -EMFILE : -EPIPE;
 }
 
 int shmx_link_answer(struct shmx_link *link, struct shmx_request *answer, int *fd) {

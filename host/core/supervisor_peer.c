@@ -236,24 +236,33 @@ static void take_request(struct sup *s, struct sup_peer *peer, struct shmx_reque
   if (r == -EPROTO) refuse(s, peer, request);
 }
 
-/* Descriptors were cut off: what the peer promised to others cannot be kept. Mostly the limit is to blame, and not the peer;
- * then whoever hears of it is told so. */
-static void lose_descriptors(struct sup *s, struct sup_peer *peer) {
-  sup_poison(s, peer);
-  if (!shmx_os_files_are_used_up()) return;
+/* We can have no descriptor more, so one of a chunk is lost. A worker is replaced, and with it the chunk. Main is not: tasks
+ * that need the chunk fail. */
+static void lose_chunk(struct sup *s, struct sup_peer *peer) {
   s->files_ran_out = true;
-  if (peer->pool)
-    snprintf(peer->pool->map.lanes[peer->lane].text, SHMX_LANE_TEXT,
-             "because the supervisor had reached its limit of open files (ulimit -n)");
+  if (!peer->pool) return;
+  sup_poison(s, peer);
+  snprintf(peer->pool->map.lanes[peer->lane].text, SHMX_LANE_TEXT,
+           "because the supervisor had reached its limit of open files (ulimit -n)");
+}
+
+/* The descriptors of the request were cut off. Mostly the limit is to blame, and not the peer, which may wait for an
+ * answer. */
+static void take_cut_off(struct sup *s, struct sup_peer *peer, const struct shmx_request *request) {
+  const struct kind *kind = kind_of(request);
+  struct shmx_request reply = {.type = kind ? kind->answer : 0, .id = request->id, .error = -EMFILE};
+  if (!kind || peer->poisoned || !shmx_os_files_are_used_up(kind->fds_most)) refuse(s, peer, request);
+  else if (reply.type) sup_answer(peer, &reply, -1);
+  else lose_chunk(s, peer);
 }
 
 void sup_read_socket(struct sup *s, struct sup_peer *peer) {
   for (;;) {
-    struct shmx_request request;
+    struct shmx_request request = {0};
     int fds[SHMX_OS_FDS], nfds = SHMX_OS_FDS;
     ssize_t got = shmx_os_receive(peer->socket, &request, sizeof request, fds, &nfds, false);
     if (got == -EMSGSIZE) {
-      lose_descriptors(s, peer);
+      take_cut_off(s, peer, &request);
       continue;
     }
     if (got <= 0) {

@@ -121,7 +121,7 @@ struct sup {
   uint32_t name_places;                  /* in the register, so far */
   struct shmx_os_register name_register; /* open while there are names */
   bool charge_used[SHMX_CHARGES];
-  bool files_ran_out; /* a descriptor has been lost by that */
+  bool files_ran_out; /* a chunk's descriptor has been lost by that */
   bool leave;         /* main is gone */
   bool heard;         /* something was read since the last look */
   bool busy;          /* there may be more to do than the last tending did */

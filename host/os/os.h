@@ -173,8 +173,8 @@ void shmx_os_close_all(int first, const int *keep, int nkeep);
 void shmx_os_close_on_exec(int fd);
 int shmx_os_pipe(int ends[2]); /* to read from without waiting, and to write to */
 int shmx_os_directory(void);   /* a descriptor of the working directory */
-/* True when this process, or the machine, can have no descriptor more. */
-bool shmx_os_files_are_used_up(void);
+/* True when this process, or the machine, cannot have so many descriptors more, at most SHMX_OS_FDS. */
+bool shmx_os_files_are_used_up(int wanted);
 /* Raises the soft limit of open files to the hard one; *before is what it was. */
 int shmx_os_raise_files(uint64_t *before);
 void shmx_os_restore_files(uint64_t soft);

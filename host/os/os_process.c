@@ -198,10 +198,12 @@ int shmx_os_directory(void) {
   return fd < 0 ? -errno : fd;
 }
 
-bool shmx_os_files_are_used_up(void) {
-  int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  if (fd >= 0) close(fd);
-  return fd < 0 && (errno == EMFILE || errno == ENFILE);
+bool shmx_os_files_are_used_up(int wanted) {
+  int fds[SHMX_OS_FDS], count = 0;
+  while (count < wanted && (fds[count] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) >= 0) count++;
+  bool used_up = count < wanted && (errno == EMFILE || errno == ENFILE);
+  while (count > 0) close(fds[--count]);
+  return used_up;
 }
 
 int shmx_os_raise_files(uint64_t *before) {
