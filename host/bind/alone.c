@@ -121,7 +121,6 @@ static int run_task(lua_State *L) {
   struct shmx_outcome outcome = {.end = SHMX_END_DONE, .attempt = 1};
   lua_settop(L, 2);
   if (!room->room) return shmx_error(L, "the pool is closed");
-  if (shmx_joblog_skips(L, 2)) return 0;
   lua_getiuservalue(L, 2, SHMX_TASK_NAME);
   const char *name = lua_tostring(L, -1);
   int count = shmx_task_push_kept(L, 2);

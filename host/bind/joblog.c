@@ -18,7 +18,6 @@
 
 bool shmx_joblog_is_open;
 static int joblog = -1;
-static bool resumes; /* the registry has a table of the names that are done */
 
 static const char end_of_cut[] = "\t(cut off)\n"; /* no name ends so: tabs in names are written otherwise */
 static const char head[] = "ended\tseconds\tworker\tattempt\tstatus\tname\n";
@@ -58,23 +57,27 @@ void shmx_joblog_write(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
-bool shmx_joblog_skips(lua_State *L, int index) {
-  struct shmx_task *task = lua_touserdata(L, index);
-  if (!resumes || !task->named) return false;
-  index = lua_absindex(L, index);
+/* core.skip(task) -> boolean: the task, which is to be submitted and has a name of its own, was done in the run that is
+ * resumed (core.resume); then it has ended. */
+static int skip_task(lua_State *L) {
+  struct shmx_task *task = shmx_task_check(L, 1);
+  lua_settop(L, 1);
+  lua_pushboolean(L, false);
+  if (!task->named || task->status != SHMX_TASK_NEW || task->pending) return 1;
   lua_getfield(L, LUA_REGISTRYINDEX, "shmx.resume");
-  lua_getiuservalue(L, index, SHMX_TASK_NAME);
+  lua_getiuservalue(L, 1, SHMX_TASK_NAME);
   bool done = lua_rawget(L, -2) != LUA_TNIL;
   bool listed = done && lua_toboolean(L, -1); /* in the log that is being written */
-  lua_pop(L, 2);
-  if (!done) return false;
+  lua_settop(L, 2);
+  if (!done) return 1;
   lua_pushnil(L);
-  lua_setiuservalue(L, index, SHMX_TASK_RESULTS);
+  lua_setiuservalue(L, 1, SHMX_TASK_RESULTS);
   task->status = SHMX_TASK_DONE;
   task->results = 0;
   task->skipped = true;
-  if (shmx_joblog_is_open && !listed) shmx_joblog_write(L, index);
-  return true;
+  if (shmx_joblog_is_open && !listed) shmx_joblog_write(L, 1);
+  lua_pushboolean(L, true);
+  return 1;
 }
 
 /* core.joblog(path, append, cut): lines go there from now on, behind what is there, whose last line may have been cut off; an
@@ -96,7 +99,6 @@ static int set_resume(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "shmx.resume");
-  resumes = true;
   return 0;
 }
 
@@ -110,7 +112,7 @@ static int same_file(lua_State *L) {
 
 void shmx_joblog_register(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"joblog", open_joblog}, {"resume", set_resume}, {"same_file", same_file}, {NULL, NULL}};
+      {"joblog", open_joblog}, {"resume", set_resume}, {"same_file", same_file}, {"skip", skip_task}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_pushstring(L, head);
   lua_setfield(L, -2, "joblog_head"); /* the first line of any */

@@ -18,10 +18,7 @@ extern bool shmx_joblog_is_open;
 /* The task at `index` has ended. */
 void shmx_joblog_write(lua_State *L, int index);
 
-/* True when the task at `index`, which has a name of its own, was done in the run that is resumed: then it has ended. */
-bool shmx_joblog_skips(lua_State *L, int index);
-
-/* Adds `joblog` and `resume` to the module on the top. */
+/* Adds `joblog`, `resume` and `skip` to the module on the top. */
 void shmx_joblog_register(lua_State *L);
 
 #endif

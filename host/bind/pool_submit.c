@@ -13,7 +13,6 @@
 #include "bind/batch.h"
 #include "bind/chain.h"
 #include "bind/code.h"
-#include "bind/joblog.h"
 #include "bind/module.h"
 #include "bind/pool.h"
 #include "bind/pool_parts.h"
@@ -290,7 +289,6 @@ int shmx_luapool_publish(lua_State *L) {
   lua_pop(L, 1);
   if (task->status != SHMX_TASK_NEW) return shmx_error(L, "task %s has been submitted before; a task runs once", name);
   check_can_submit(L, pool);
-  if (shmx_joblog_skips(L, 2)) return 0;
   if (task->nanoseconds > 0) limits.nanoseconds = (int64_t)task->nanoseconds;
   if (task->attempt > 0) limits.attempts = task->attempt;
   int count = shmx_task_push_kept(L, 2);

@@ -11,6 +11,7 @@
 local core = require "shmx.core"
 local options = require "shmx.options"
 local alone = require "shmx.alone"
+local joblog = require "shmx.joblog"
 
 local raw = core.pool_type.methods
 
@@ -157,7 +158,8 @@ end
 core.on_chain(defer, resolve)
 alone.fail_by = fail_by
 
----Submits tasks that were made by shmx.task, inputs before those that have them as arguments.
+---Submits tasks that were made by shmx.task, inputs before those that have them as arguments. Only they can be skipped:
+---the name that pool:with gives is that of many.
 ---@param pool shmx.Pool
 ---@param tasks shmx.Task[]
 ---@param timeout number?
@@ -172,7 +174,7 @@ function chain.publish_all(pool, tasks, timeout, retries)
     for _, input in ipairs(core.inputs(task)) do
       if listed[input] then publish(input) end
     end
-    send(pool, task, timeout, retries)
+    if not (joblog.resumes and core.skip(task)) then send(pool, task, timeout, retries) end
   end
   for _, task in ipairs(tasks) do publish(task) end
 end

@@ -5,7 +5,7 @@
 local core = require "shmx.core"
 local options = require "shmx.options"
 
-local joblog = {}
+local joblog = { resumes = false }
 
 local unescaped = { t = "\t", n = "\n", ["\\"] = "\\" }
 
@@ -45,6 +45,7 @@ function joblog.open(settings)
     local done = {}
     if file then done, cut = read_done(settings.resume, file, same) end
     core.resume(done)
+    joblog.resumes = true
   end
   if settings.joblog then core.joblog(settings.joblog, same, cut) end
   opened = true

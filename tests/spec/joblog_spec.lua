@@ -118,6 +118,23 @@ describe("a resumed run", function()
     assert.are.equal(1 + 5 + 3 + 1, #lines "log")
   end)
 
+  it("skips no task whose name is that of pool:with, which others have as well", function()
+    for workers = 0, 1 do
+      os.remove(child.path "log")
+      local code = ("local workers = %d\n"):format(workers) .. [[
+        local shmx = require "shmx"
+        local function add(x, y) if y == 2 and not os.getenv "WELL" then error "not well" end return x + y end
+        local pool <close> = shmx.pool { workers = workers }
+        local named = pool:with { name = "sum" }
+        local input = pool:submit(add, 1, 0)
+        local one, two = named:submit(add, input, 1), named:submit(add, input, 2)
+        print((pcall(one.get, one)), (pcall(two.get, two)))
+        print(two.result, two.skipped, table.unpack(named:map(math.abs, { -1, -2 })))]]
+      assert.are.equal("true\tfalse\nnil\tfalse\t1\t2\n", run("--joblog log --resume log", code).out)
+      assert.are.equal("true\ttrue\n3\tfalse\t1\t2\n", run("--joblog log --resume log", code, "WELL=1").out)
+    end
+  end)
+
   it("lists them in another log, too, so that that one can be resumed", function()
     run("--joblog log")
     run("--joblog other --resume log", script, "WELL=1")
