@@ -54,7 +54,7 @@ static void check_row(lua_State *L, const struct walk *walk, int axis) {
   }
   int64_t length = (int64_t)lua_rawlen(L, -1);
   if (length != size) {
-    shmx_array_bad_argument(L, 1, "ragged: element %s has %I elements, those before it have %I",
+    shmx_array_bad_argument(L, 1, "ragged: element %s has length %I, those before it have %I",
                             push_place(L, walk, axis), (LUAI_UACINT)length, (LUAI_UACINT)size);
   }
 }

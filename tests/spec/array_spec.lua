@@ -225,7 +225,7 @@ describe("from", function()
   end)
 
   it("says where a table is wrong", function()
-    refuses("bad argument #1 to 'from' (ragged: element 2 has 1 elements, those before it have 2)",
+    refuses("bad argument #1 to 'from' (ragged: element 2 has length 1, those before it have 2)",
       shmx.from, { { 1, 2 }, { 3 } })
     refuses("element (2, 1): a table of 1 elements is expected, got 3", shmx.from, { { { 1 } }, { 3 } })
     refuses("element (1, 2): a number or a boolean is expected, got table", shmx.from, { { 1, {} } })
