@@ -107,8 +107,8 @@ static bool are_positions(const int64_t *positions, int64_t count, int64_t size)
     int turn = 0;                                                                                                      \
     lanes right = (lanes){0} - 1;                                                                                      \
     bool rest = true;                                                                                                  \
-    if (count >= 2 * AHEAD) convert(offsets[turn], positions, AHEAD, size, &right);                                    \
-    for (; count >= 2 * AHEAD; count -= AHEAD, to += AHEAD, turn = !turn) {                                            \
+    if (count / 2 >= AHEAD) convert(offsets[turn], positions, AHEAD, size, &right);                                    \
+    for (; count / 2 >= AHEAD; count -= AHEAD, to += AHEAD, turn = !turn) {                                            \
       positions += AHEAD;                                                                                              \
       convert(offsets[!turn], positions, AHEAD, size, &right);                                                         \
       IN_MEMORY(offsets);                                                                                              \
