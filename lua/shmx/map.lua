@@ -22,15 +22,19 @@ local AHEAD = 3       -- batches under way for each worker
 ---@field last integer
 ---@field alone boolean? its task is f itself, not a batch
 
+---An element, or a batch that its first element stands for, that failed.
+---@class shmx.map.Failed
+---@field task shmx.Task
+---@field failure shmx.Failure
+---@field place string what the text of the failure begins with
+
 ---@class shmx.Mapping
 ---@field pool shmx.Pool
 ---@field f function
 ---@field values table
 ---@field workers integer
 ---@field results table
----@field failures table<integer, shmx.Failure> by element
----@field failed table<integer, shmx.Task>
----@field places table<integer, string>
+---@field failed table<integer, shmx.map.Failed> by element
 ---@field left shmx.Range[]   what has not been submitted; the last is next
 ---@field size number?        elements for the next batch; nil: no batches any more
 ---@field fixed boolean?      the size is not to be changed
@@ -79,9 +83,8 @@ end
 
 -- The name of a batch says which elements it had.
 function Mapping:fail(index, task, is_batch)
-  self.failures[index] = task.error
-  self.failed[index] = task
-  self.places[index] = is_batch and "" or ("element %d: "):format(index)
+  local place = is_batch and "" or ("element %d: "):format(index)
+  self.failed[index] = { task = task, failure = task.error, place = place }
 end
 
 -- The element's task has ended.
@@ -163,11 +166,17 @@ function Mapping:run()
   end
 end
 
--- The values of a table with holes in order of the keys.
-local function in_order(values, count)
-  local list = {}
-  for i = 1, count do list[#list + 1] = values[i] end
-  return list
+-- One error for all failures, in the order of the elements.
+function Mapping:raise()
+  local tasks, failures, places = {}, {}, {}
+  for i = 1, self.results.n do
+    local failed = self.failed[i]
+    if failed then
+      local at = #tasks + 1
+      tasks[at], failures[at], places[at] = failed.task, failed.failure, failed.place
+    end
+  end
+  error(failure.several(tasks, failures, core.where(), self.results.n, self.results, places), 0)
 end
 
 ---The first results of f for values[1] to values[count], with `n`. Raises one error for all failures.
@@ -183,16 +192,14 @@ local function map(pool, f, values, count, workers, send, chunk)
   local results = core.new_list(count)
   results.n = count
   local self = setmetatable({
-    pool = pool, f = f, values = values, workers = workers, results = results, failures = {}, failed = {}, places = {},
+    pool = pool, f = f, values = values, workers = workers, results = results, failed = {},
     left = { { first = 1, last = count } }, size = core.is_batchable(f) and (chunk or 1) or nil, fixed = chunk ~= nil,
     tasks = {}, ranges = {}, send = send,
   }, Mapping)
   if count == 0 then return results end
   self:run()
-  if next(self.failures) == nil then return results end
-  local tasks, failures, places =
-    in_order(self.failed, count), in_order(self.failures, count), in_order(self.places, count)
-  error(failure.several(tasks, failures, core.where(), count, results, places), 0)
+  if next(self.failed) ~= nil then self:raise() end
+  return results
 end
 
 return map
