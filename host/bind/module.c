@@ -155,6 +155,10 @@ int shmx_error(lua_State *L, const char *format, ...) {
   return lua_error(L);
 }
 
+int shmx_error_without(lua_State *L, const char *what, const char *method) {
+  return shmx_error(L, "calling '%s' without a %s: write %s:%s(...), with a colon", method, what, what, method);
+}
+
 const char *shmx_push_type(lua_State *L, int index) {
   int named = luaL_getmetafield(L, index, "__name");
   if (named == LUA_TSTRING) return lua_tostring(L, -1);

@@ -27,6 +27,8 @@ bool shmx_is_own_source(lua_State *L, const char *source);
 
 /* Like luaL_error, with the position of shmx_push_where: whoever calls through a Lua part of the library is not blamed. */
 int shmx_error(lua_State *L, const char *format, ...);
+/* The error of a method that was called with a dot, and so without `what` it belongs to: "pool", "task". */
+int shmx_error_without(lua_State *L, const char *what, const char *method);
 
 /* Pushes the type of a value as people read it: "shmx.task" and not "userdata". */
 const char *shmx_push_type(lua_State *L, int index);

@@ -47,7 +47,7 @@ struct lua_pool *shmx_luapool_check(lua_State *L, int index) {
 
 struct lua_pool *shmx_luapool_check_self(lua_State *L, const char *name) {
   struct lua_pool *pool = shmx_luapool_test(L, 1);
-  if (!pool) shmx_error(L, "calling '%s' without a pool: write pool:%s(...), with a colon", name, name);
+  if (!pool) shmx_error_without(L, "pool", name);
   return check_open(L, pool);
 }
 

@@ -36,7 +36,7 @@ struct shmx_task *shmx_task_check(lua_State *L, int index) {
 
 struct shmx_task *shmx_task_check_self(lua_State *L, const char *name) {
   struct shmx_task *task = shmx_task_test(L, 1);
-  if (!task) shmx_error(L, "calling '%s' without a task: write task:%s(...), with a colon", name, name);
+  if (!task) shmx_error_without(L, "task", name);
   return task;
 }
 
