@@ -10,6 +10,13 @@
 
 #include "os/os.h"
 
+enum { MAPPINGS = 65530 }; /* of a process, unless the system has been set up otherwise (vm.max_map_count) */
+
+uint64_t shmx_chunk_many(void) {
+  uint64_t files = shmx_os_files();
+  return (files < MAPPINGS ? files : MAPPINGS) / 2;
+}
+
 /* Large pages mostly cost next to nothing, so they are taken whether or not they have been asked for. */
 static int take_pages(struct shmx_chunk *chunk, unsigned pages) {
   bool large = shmx_os_take_large_pages(chunk->fd, chunk->base, chunk->size, pages & SHMX_PAGES_LARGE) == 0;

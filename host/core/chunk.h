@@ -41,6 +41,9 @@ enum {
  * case. 0 or -errno. */
 int shmx_chunk_create(uint64_t id, uint64_t size, unsigned pages, struct shmx_chunk **out);
 
+/* With so many chunks open a process has used half of the descriptors (`ulimit -n`) or of the mappings that it may have. */
+uint64_t shmx_chunk_many(void);
+
 /* Maps a chunk of another process, to be read only if it is sealed; `outside`: it is not a memory object of ours. Takes the
  * descriptor over, also on failure. -EPROTO when it is not what it should be. */
 int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct shmx_chunk **out);

@@ -68,6 +68,7 @@ struct shmx_domain_shm {
   _Atomic uint64_t oldest_waiter;  /* supervisor: number of the oldest task that waits for memory, or was told to
                                       * take it and has not yet; 0: there is none */
   _Atomic int64_t looks_at;        /* supervisor, before it rests: when it looks at deadlines by itself */
+  _Atomic uint32_t crowded;        /* supervisor: 1, there are so many chunks that large segments should share some */
   _Atomic uint32_t trim;           /* supervisor: counts its requests that warm memory be given back */
   _Atomic uint32_t worker_charges; /* supervisor, before a worker has it: indexes of `charged` used for workers */
   _Atomic uint64_t charged[SHMX_CHARGES]; /* each process its own; the supervisor: orphans', and 0 for the dead */

@@ -369,6 +369,7 @@ void shmx_memory_join(struct shmx_memory *memory, struct shmx_link *link) {
   memory->link = link;
   memory->peer = link->peer;
   atomic_store(&link->domain->charged[link->charge], memory->charged);
+  shmx_warehouse_unload(memory);
 }
 
 /* Segments lose what made them shared. Those without references are freed; the others live on in this process alone. */

@@ -66,6 +66,10 @@ void shmx_warehouse_add(struct shmx_memory *memory, struct shmx_chunk *chunk);
 /* Sends the chunk's descriptor to the supervisor, once. 0 or -errno. */
 int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk);
 
+/* Sends those of all own large chunks if they are many, so that they are closed here and counted there. What fails is told
+ * when a segment is handed over. */
+void shmx_warehouse_unload(struct shmx_memory *memory);
+
 /* The supervisor's descriptor of a chunk that it knows, *size and SHMX_CHUNK_ flags. Returns it, or -errno. */
 int shmx_warehouse_fetch(struct shmx_memory *memory, uint64_t id, uint64_t *size, uint32_t *flags);
 

@@ -182,6 +182,7 @@ static int set_up(struct sup *s, pid_t main_pid, const struct shmx_runner *runne
   if (r < 0) return r;
   for (int fd = 3; fd < 3 + SHMX_FD_COUNT; fd++) shmx_os_close_on_exec(fd);
   shmx_os_raise_files(&s->files_before);
+  s->many_chunks = shmx_chunk_many();
   s->epoll = epoll_create1(EPOLL_CLOEXEC);
   s->children = shmx_os_child_events();
   s->ledger = shmx_ledger_create(shmx_os_page_size());

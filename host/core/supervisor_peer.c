@@ -305,4 +305,5 @@ void sup_do_chores(struct sup *s) {
   atomic_store(&s->domain->charged[SHMX_CHARGE_ORPHANS], stats.orphan_bytes);
   atomic_store(&s->domain->segments, stats.segments);
   atomic_store(&s->domain->segment_bytes, stats.bytes);
+  atomic_store(&s->domain->crowded, s->chunks.count >= s->many_chunks);
 }

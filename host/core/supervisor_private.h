@@ -9,6 +9,7 @@
 #define SHMX_CORE_SUPERVISOR_PRIVATE_H
 
 #include "core/board.h"
+#include "core/chunk.h"
 #include "core/idmap.h"
 #include "core/ledger.h"
 #include "core/limits.h"
@@ -106,6 +107,7 @@ struct sup {
   int epoll, bell, main_bell, children;
   pid_t pid;
   uint64_t files_before;
+  uint64_t many_chunks; /* so many keep half of the descriptors that we may have */
   struct shmx_domain_shm *domain;
   struct shmx_ledger *ledger;
   const struct shmx_runner *runner;

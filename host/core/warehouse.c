@@ -3,6 +3,9 @@
  * The chunks of a process: small segments share chunks, a large one has its own. What is freed stays warm for the next
  * segment, because a fresh page costs several times a warm one; a warm large chunk fits a segment of nearly its size.
  *
+ * Each chunk takes a descriptor, here until the supervisor has it, and there. When half of those are used, here or there,
+ * large segments share chunks too, which grow with what there is, so that the other half lasts.
+ *
  * The budget counts whole chunks. Each process adds to its own word in the domain and then sums all words: two that
  * race for the last bytes may both step back, and never both go over.
  */
@@ -19,7 +22,10 @@ enum {
   SMALL_FIRST = 1 << 20,  /* the first chunk for small segments; the next ones double */
   SMALL_ASKED = 16 << 20, /* before one of this size is made, the supervisor is asked for what is free */
   SMALL_LAST = 16 << 20,
-  SMALL_LEAST = 64 << 10 /* when memory is short */
+  SMALL_LEAST = 64 << 10, /* when memory is short */
+  CROWD_PART = 16,        /* of all that is charged: the least size of a chunk that large segments share */
+  CROWD_LAST = 1 << 30,   /* and the most; places in a chunk have 32 bits */
+  KEPT = 8                /* so many descriptors of large chunks that nobody else knows a worker keeps */
 };
 
 /* --- the budget --- */
@@ -250,17 +256,59 @@ static int add_small(struct shmx_memory *memory, uint64_t size) {
   return r;
 }
 
-/* When memory is short, from a chunk of no more than the segment needs. */
-static int get_small(struct shmx_memory *memory, uint64_t size, bool is_short, struct shmx_block **out) {
+/* From a chunk for many segments; when none has room, from a new one of this size. */
+static int get_shared(struct shmx_memory *memory, uint64_t size, uint64_t chunk_size, struct shmx_block **out) {
   *out = shmx_heap_alloc(&memory->heap, size);
   if (*out) return 0;
   if (!memory->small) memory->next_small = SMALL_FIRST;
-  uint64_t least = shmx_warehouse_need(size);
-  int r = add_small(memory, is_short || least > memory->next_small ? least : memory->next_small);
+  int r = add_small(memory, chunk_size);
   if (r < 0) return r;
   *out = shmx_heap_alloc(&memory->heap, size);
   return *out ? 0 : -ENOMEM;
 }
+
+/* When memory is short, from a chunk of no more than the segment needs. */
+static int get_small(struct shmx_memory *memory, uint64_t size, bool is_short, struct shmx_block **out) {
+  uint64_t least = shmx_warehouse_need(size), usual = memory->small ? memory->next_small : SMALL_FIRST;
+  return get_shared(memory, size, is_short || least > usual ? least : usual, out);
+}
+
+/* --- when descriptors are short --- */
+
+static uint64_t count_open(const struct shmx_chunk *list) {
+  uint64_t count = 0;
+  for (; list; list = list->next) count += list->fd >= 0;
+  return count;
+}
+
+static bool is_crowded(const struct shmx_memory *memory) {
+  if (memory->link && atomic_load_explicit(&memory->link->domain->crowded, memory_order_relaxed)) return true;
+  return count_open(memory->large) + count_open(memory->small) >= shmx_chunk_many();
+}
+
+/* A large segment among others, but for one that would be as good as alone. Its pages are taken at once as those of a chunk of
+ * its own are. */
+static int get_in_crowd(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+  if (size > CROWD_LAST / 2) return -EFBIG;
+  uint64_t least = size + size / 8, charged = count_charged(memory), cap = cap_of(memory);
+  uint64_t usual = (charged < cap ? charged : cap) / CROWD_PART;
+  if (usual > CROWD_LAST) usual = CROWD_LAST;
+  int r = get_shared(memory, size, least > usual ? least : usual, out);
+  if (r < 0) return r;
+  r = shmx_os_reserve_mapped((*out)->chunk->base + (*out)->offset, size);
+  if (r < 0) shmx_heap_free(&memory->heap, *out);
+  return r;
+}
+
+/* What is announced has died for others when the supervisor dies, so main keeps for itself what it can. */
+void shmx_warehouse_unload(struct shmx_memory *memory) {
+  uint64_t most = memory->peer == SHMX_PEER_MAIN ? shmx_chunk_many() / 4 : KEPT;
+  if (!memory->link || count_open(memory->large) < most) return;
+  for (struct shmx_chunk *c = memory->large; c; c = c->next)
+    if (c->fd >= 0 && !c->unwritten) shmx_warehouse_announce(memory, c);
+}
+
+/* --- segments --- */
 
 static void take_notes(struct shmx_memory *memory) {
   struct shmx_note note;
@@ -283,6 +331,9 @@ int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags
   if (size >= LARGE) {
     if (memory->link) take_notes(memory);
     if (memory->link && !find_warm(memory, size)) ask_for_freed(memory, size);
+    shmx_warehouse_unload(memory);
+    /* Where the budget has no room for a chunk that others can share, one of its own is better than none. */
+    if (!find_warm(memory, size) && is_crowded(memory) && get_in_crowd(memory, size, out) == 0) return 0;
     return get_large(memory, size, flags, out);
   }
   /* What we have handed over comes back while the next segments are filled, if there is room for these: asking for it

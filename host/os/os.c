@@ -148,6 +148,11 @@ int shmx_os_punch(int fd, uint64_t offset, uint64_t size) {
 
 int shmx_os_punch_mapped(void *base, uint64_t size) { return madvise(base, size, MADV_REMOVE) < 0 ? -errno : 0; }
 
+int shmx_os_reserve_mapped(char *base, uint64_t size) {
+  uint64_t ahead = (uintptr_t)base % shmx_os_page_size();
+  return shmx_syscalls.madvise(base - ahead, size + ahead, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+}
+
 int shmx_os_keep_from_children(void *base, uint64_t size) {
   return madvise(base, size, MADV_DONTFORK) < 0 ? -errno : 0;
 }

@@ -51,6 +51,7 @@ int shmx_os_map_to_read(int fd, uint64_t size, void **out); /* the same, to be r
 void shmx_os_unmap(void *base, uint64_t size);
 int shmx_os_protect(void *base, uint64_t size);              /* a mapping is to be read only from now on */
 int shmx_os_reserve(int fd, uint64_t offset, uint64_t size); /* so that touching the pages cannot fail */
+int shmx_os_reserve_mapped(char *base, uint64_t size);       /* the same without the descriptor */
 /* Gives an object that has no pages yet large ones, as many as its size has room for: they are made, mapped and freed in a
  * fraction of the time that as many small ones take. `base` is where it is mapped. On failure it has some or none: -EINVAL
  * when the kernel cannot do that (before 6.1) or the object is too small, -ENOMEM when no large page is free, and without
@@ -175,6 +176,7 @@ int shmx_os_pipe(int ends[2]); /* to read from without waiting, and to write to 
 int shmx_os_directory(void);   /* a descriptor of the working directory */
 /* True when this process, or the machine, cannot have so many descriptors more, at most SHMX_OS_FDS. */
 bool shmx_os_files_are_used_up(int wanted);
+uint64_t shmx_os_files(void); /* how many this process may have open */
 /* Raises the soft limit of open files to the hard one; *before is what it was. */
 int shmx_os_raise_files(uint64_t *before);
 void shmx_os_restore_files(uint64_t soft);

@@ -206,6 +206,11 @@ bool shmx_os_files_are_used_up(int wanted) {
   return used_up;
 }
 
+uint64_t shmx_os_files(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : limit.rlim_cur;
+}
+
 int shmx_os_raise_files(uint64_t *before) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;

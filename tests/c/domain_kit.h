@@ -81,6 +81,7 @@ static void kit_add(int index, uint32_t id, struct shmx_process_shm *shm) {
 static void kit_open(void) {
   shmx_os_forked();
   kit.sup.epoll = -1;
+  kit.sup.many_chunks = shmx_chunk_many();
   kit.sup.bell = shmx_os_eventfd();
   kit.sup.main_bell = shmx_os_eventfd();
   kit.sup.domain = kit_zeroed(sizeof *kit.sup.domain);

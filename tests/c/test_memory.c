@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "domain_kit.h"
 
@@ -122,6 +123,46 @@ static void small_segments_fill_the_budget(void) {
   CHECK(alloc(&alone, MIB, &segments[0]) == 0 && alloc(&alone, 4 * MIB - 1, &segments[1]) == 0);
   CHECK(alloc(&alone, 4 * MIB - 1, &segments[2]) == 0 && alone.charged <= 12 * MIB);
   for (int i = 0; i < 3; i++) shmx_segment_release(segments[i]);
+}
+
+static struct rlimit limit_files(rlim_t count) {
+  struct rlimit before;
+  CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){count, before.rlim_max}) == 0);
+  return before;
+}
+
+/* Half of the descriptors are for large segments with chunks of their own; then these share some. */
+static void large_segments_share_chunks_when_descriptors_are_short(void) {
+  enum { COUNT = 120, FILES = 64 };
+  static struct shmx_segment *segments[COUNT];
+  struct rlimit before = limit_files(FILES);
+  shmx_memory_set_budget(&alone, 1024 * (uint64_t)MIB);
+  for (int i = 0; i < COUNT; i++) {
+    CHECK(shmx_memory_alloc(&alone, 4 * MIB, 0, &segments[i]) == 0);
+    *(int *)segments[i]->data = i;
+    CHECK(segments[i]->chunk->large == (i < FILES / 2));
+  }
+  CHECK(mapped_chunks() < COUNT / 2);
+  for (int i = 0; i < COUNT; i++) CHECK(*(int *)segments[i]->data == i);
+  for (int i = 0; i < COUNT; i++) shmx_segment_release(segments[i]);
+  shmx_memory_trim(&alone);
+  CHECK(alone.charged == 0 && mapped_chunks() == 0);
+  CHECK(alloc(&alone, 4 * MIB, &segments[0]) == 0 && segments[0]->chunk->large);
+  shmx_segment_release(segments[0]);
+  CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
+/* Where the budget has no room for a chunk that is larger than the segment, one of its size does. */
+static void short_descriptors_are_no_reason_to_refuse_what_fits(void) {
+  enum { COUNT = 21, FILES = 40 };
+  static struct shmx_segment *segments[COUNT];
+  struct rlimit before = limit_files(FILES);
+  shmx_memory_set_budget(&alone, COUNT * 4 * (uint64_t)MIB);
+  for (int i = 0; i < COUNT; i++) CHECK(shmx_memory_alloc(&alone, 4 * MIB, 0, &segments[i]) == 0);
+  for (int i = 0; i < COUNT; i++) shmx_segment_release(segments[i]);
+  shmx_memory_trim(&alone);
+  CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 /* --- failing system calls --- */
@@ -511,6 +552,8 @@ static const struct test tests[] = {
     {"who_has_no_memory_has_nothing_to_cool", who_has_no_memory_has_nothing_to_cool},
     {"the_budget_refuses_before_anything_is_made", the_budget_refuses_before_anything_is_made},
     {"small_segments_fill_the_budget", small_segments_fill_the_budget},
+    {"large_segments_share_chunks_when_descriptors_are_short", large_segments_share_chunks_when_descriptors_are_short},
+    {"short_descriptors_are_no_reason_to_refuse_what_fits", short_descriptors_are_no_reason_to_refuse_what_fits},
     {"each_system_call_may_fail", each_system_call_may_fail},
     {"chunks_of_some_mib_are_made_of_large_pages", chunks_of_some_mib_are_made_of_large_pages},
     {"only_main_waits_for_slow_large_pages", only_main_waits_for_slow_large_pages},

@@ -150,6 +150,43 @@ function cases.chunks()
   for _ = 1, 20 do next_pool:submit(make):get():close() end
 end
 
+-- More large arrays, of main and of workers, than the supervisor can have memory objects: they share some, and none is
+-- refused. When these are gone, each has one of its own again.
+function cases.crowd()
+  local SIZE = 4 << 20 -- large enough for an object of its own
+  local function make(i)
+    local array = require("shmx").empty("u8", SIZE)
+    array[1], array[SIZE] = i % 256, i % 251
+    return array
+  end
+  local function count_chunks(list)
+    local seen, count = {}, 0
+    for _, array in ipairs(list) do
+      local chunk = array.segment.chunk
+      if not seen[chunk] then count = count + 1 end
+      seen[chunk] = true
+    end
+    return count
+  end
+  local pool = shmx.pool { workers = 2 }
+  local live = {}
+  for i = 1, COUNT do live[i] = i % 2 == 0 and make(i) or pool:submit(make, i):get() end
+  local right = pool:submit(function(list)
+    for i, array in ipairs(list) do
+      if array[1] ~= i % 256 or array[#array] ~= i % 251 then return i end
+    end
+    return "all"
+  end, live):get()
+  assert(right == "all", right)
+  local chunks = count_chunks(live)
+  assert(chunks < COUNT - 10, ("%d arrays in %d memory objects"):format(COUNT, chunks))
+  for _, array in ipairs(live) do array:close() end
+  pool:close()
+  local next_pool <close> = shmx.pool { workers = 1 }
+  local again = { make(1), make(2), next_pool:submit(make, 3):get() }
+  assert(count_chunks(again) == 3)
+end
+
 -- What the supervisor answers it answers when it can have no descriptor more, too; and of main's own arrays those that
 -- it could not have are what the tasks fail for that need them, and no others.
 function cases.answers()
