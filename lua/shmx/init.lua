@@ -162,7 +162,9 @@ core.on_failure(failure.new)
 ---@field clock fun(): number   monotonic, seconds
 ---@field pid fun(): integer
 ---@field cpus fun(): integer   that this process may use
-local shmx = { version = core.version }
+local shmx = core.library or { version = core.version }
+core.library = shmx -- a task may be interrupted in here: the next one to load this goes on with what there is
+setmetatable(core, { __index = shmx })
 
 -- Lua calls a function by the first name that it finds in a loaded module, and so a task may be called. Hence what
 -- scripts call is in this module, and in the core only behind it.
@@ -170,9 +172,9 @@ for _, name in ipairs {
   "array", "empty", "full", "range", "linspace", "from", "frombytes", "attach", "load", "concat", "stack",
   "task", "wait", "first", "clock", "pid", "cpus", "worker", "cancelled", "progress",
 } do
-  shmx[name], core[name] = core[name], nil
+  shmx[name] = core[name]
+  core[name] = nil
 end
-setmetatable(core, { __index = shmx })
 for name, f in pairs(core.elementwise) do shmx[name] = f end
 shmx.pool = require "shmx.pool"
 function shmx.load_tasks(dir) return require "shmx.folder"(dir) end -- few scripts need it

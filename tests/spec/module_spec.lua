@@ -154,6 +154,27 @@ describe("workers", function()
     assert.matches("module 'no.such.module' not found:\n.*no file '[^\n]*/no/such/module.lua'", run.err)
   end)
 
+  it("have all of the library though a task was interrupted while it loaded that", function()
+    local function interrupt_at(n)
+      local loaded = pcall(function()
+        debug.sethook(function() debug.sethook() error "interrupted" end, "", n)
+        require "shmx"
+        debug.sethook()
+      end)
+      local again = require "shmx"
+      return loaded, again.range("i64", 1, 3):sum() == 6 and again.clock() > 0 and again.worker() == 1
+    end
+    local pool <close> = shmx.pool { workers = 1, max_tasks_per_worker = 1 }
+    local function try(n)
+      local loaded, whole = pool:submit(interrupt_at, n):get()
+      assert.is_true(whole)
+      return loaded
+    end
+    local instructions = 1
+    while not try(instructions) do instructions = instructions + 1 end
+    assert.is_true(instructions > 100)
+  end)
+
   it("write to main's standard output, read nothing, and keep whole lines", function()
     local out = output([[
       local pool = require "shmx".pool { workers = 2 }
