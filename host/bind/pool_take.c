@@ -68,7 +68,7 @@ void shmx_luapool_fail(lua_State *L, int index, enum shmx_task_status status, in
  * many, or -1. */
 static int decode_scalars(lua_State *L, const struct shmx_incoming *message) {
   const char *at = message->body, *end = at + message->size;
-  if (message->nsegments > 0 || message->size < 2 || at[0] != 0 || at[1] < 0 || at[1] > SHMX_SCALARS) return -1;
+  if (message->nsegments > 0 || message->size < 2 || at[0] != 0 || (uint8_t)at[1] > SHMX_SCALARS) return -1;
   int count = at[1], top = lua_gettop(L);
   at += 2;
   for (int i = 0; i < count && at; i++) at = shmx_scalar_take(L, at, end);
