@@ -96,12 +96,12 @@ local operations = {
     shmx = function(given, a, b) return a:bincount { weights = b, minlength = given.least } end,
   },
   {
-    name = "histogram", wild = false, given = bins, ulp = 1, times = 2, numpy = "np.histogram(a, bins)",
+    name = "histogram", wild = false, given = bins, ulp = 1, times = 2, numpy = "histogram(a, bins)",
     shmx = function(given, a) return a:histogram(given.bins) end,
   },
   {
     name = "histogram in a range", dtypes = draw.numbers, given = bins_in_range, ulp = 1, times = 2,
-    numpy = "np.histogram(a, bins, (low, high))",
+    numpy = "histogram(a, bins, (low, high))",
     shmx = function(given, a) return a:histogram(given.bins, { range = { given.low, given.high } }) end,
   },
   {
@@ -110,7 +110,7 @@ local operations = {
   },
   {
     name = "histogram of weights", dtypes = draw.numbers, arrays = values_and_weights, wild = false, given = bins,
-    kind = true, ulp = 1, numpy = "np.histogram(a, bins, weights=b.astype('d'))",
+    kind = true, ulp = 1, numpy = "histogram(a, bins, weights=b.astype('d'))",
     shmx = function(given, a, b) return a:histogram(given.bins, { weights = b }) end,
   },
   {

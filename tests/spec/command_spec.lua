@@ -98,7 +98,7 @@ teardown(function() os.execute("rm -rf " .. quote(folder)) end)
 describe("like lua, shmx-lua", function()
   local cases = {
     ["runs nothing from an empty input"] = "%%",
-    ["stops options at --"] = "%% --",
+    ["stops options at --"] = "%% -e 'x = 1' -- arguments.lua a",
     ["runs a script with its arguments"] = "%% arguments.lua a '' 'b c' -e -- -",
     ["puts its options at negative indices"] = "%% -e 'x = 1' -W -- arguments.lua a",
     ["has no script at index 0 without one"] = "%% -e 'print(#arg, arg[1], arg[2] == nil)'",
@@ -159,6 +159,11 @@ describe("like lua, shmx-lua", function()
   for name, line in pairs(cases) do
     it(name, function() same(line) end)
   end
+
+  -- Lua 5.4.7 says "not enough memory".
+  it("runs nothing but the options when there is nothing behind --", function()
+    assert.are.same({ out = "1\n", err = "", status = 0 }, run_ours("%% -e 'print(1)' --"))
+  end)
 
   for _, options in ipairs { "-e", "-l", "-e -v", "-l -", "-vv", "-E1", "-ii", "-Wx", "-x", "-1", "--x", "---" } do
     it("refuses " .. options, function()
