@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "bind/chain.h"
+#include "bind/error.h"
 #include "bind/joblog.h"
-#include "bind/module.h"
 #include "bind/pool_parts.h"
 #include "bind/room.h"
 #include "bind/task.h"

@@ -19,7 +19,7 @@
 #include "array/view.h"
 #include "bind/array.h"
 #include "bind/array_parts.h"
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/stop.h"
 #include "core/worker.h"
 

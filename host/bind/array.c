@@ -15,14 +15,21 @@
 #include <string.h>
 
 #include "bind/array_parts.h"
+#include "bind/error.h"
 #include "bind/process.h"
 
 const char shmx_array_tag;
 
+/* The value at `index` is no array. Functions of others than ours have no name as upvalue. */
+static int refuse_other(lua_State *L, int index) {
+  if (lua_type(L, lua_upvalueindex(1)) != LUA_TSTRING) return luaL_typeerror(L, index, SHMX_ARRAY_TYPE);
+  return shmx_array_bad_argument(L, index, "%s expected, got %s", SHMX_ARRAY_TYPE, shmx_push_type(L, index));
+}
+
 struct shmx_array *shmx_array_check(lua_State *L, int index) {
   struct shmx_array *array = shmx_array_test(L, index);
   shmx_check_process(L);
-  if (!array) luaL_typeerror(L, index, SHMX_ARRAY_TYPE);
+  if (!array) refuse_other(L, index);
   if (!array->segment || !array->view.data) luaL_error(L, "array is closed");
   return array;
 }
@@ -164,16 +171,11 @@ struct shmx_array *shmx_array_produce(lua_State *L, const struct shmx_view *shap
 }
 
 int shmx_array_bad_argument(lua_State *L, int arg, const char *format, ...) {
-  const char *name = lua_tostring(L, lua_upvalueindex(1));
-  lua_Debug frame;
   va_list args;
   va_start(args, format);
   const char *message = lua_pushvfstring(L, format, args);
   va_end(args);
-  lua_getstack(L, 0, &frame);
-  lua_getinfo(L, "n", &frame);
-  if (strcmp(frame.namewhat, "method") == 0) arg--; /* people do not count the array before the colon */
-  return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, name, message);
+  return shmx_bad_argument(L, arg, lua_tostring(L, lua_upvalueindex(1)), message);
 }
 
 const char *shmx_array_describe(lua_State *L, int index) {
@@ -195,9 +197,14 @@ const char *shmx_array_describe(lua_State *L, int index) {
 
 static int array_close(lua_State *L) {
   struct shmx_array *array = shmx_array_test(L, 1);
-  if (!array) return luaL_typeerror(L, 1, SHMX_ARRAY_TYPE);
+  if (!array) return refuse_other(L, 1);
   shmx_array_close(array);
   return 0;
+}
+
+static int array_close_by_name(lua_State *L) {
+  if (shmx_array_test(L, 1)) shmx_array_check_end(L, 1); /* __close gets an error too */
+  return array_close(L);
 }
 
 static int array_len(lua_State *L) {
@@ -215,7 +222,7 @@ static void add_functions(lua_State *L, const luaL_Reg *functions) {
 }
 
 static void push_methods(lua_State *L) {
-  static const luaL_Reg close[] = {{"close", array_close}, {NULL, NULL}};
+  static const luaL_Reg close[] = {{"close", array_close_by_name}, {NULL, NULL}};
   lua_newtable(L);
   shmx_array_add_fields(L);
   add_functions(L, close);

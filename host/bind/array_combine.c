@@ -196,6 +196,7 @@ static int array_split(lua_State *L) {
  * dimensions the result has. */
 static int read_repeats(lua_State *L, int ndim, int64_t *repeats) {
   bool listed = lua_istable(L, 2);
+  if (listed) shmx_array_check_end(L, 2);
   int64_t given = listed ? (int64_t)lua_rawlen(L, 2) : lua_gettop(L) - 1;
   if (given < 1 || given > SHMX_MAX_NDIM) {
     shmx_array_bad_argument(L, 2, "1 to %d integers are expected, got %I", SHMX_MAX_NDIM, (LUAI_UACINT)given);

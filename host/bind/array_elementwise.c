@@ -127,7 +127,7 @@ static void read_numbers(lua_State *L, struct call *call) {
 static void read_out(lua_State *L, struct call *call) {
   static const char *const names[] = {"out", NULL};
   int at = call->operands + 1;
-  if (lua_isnoneornil(L, at)) return;
+  if (lua_gettop(L) < at) return;
   shmx_options_check(L, at, names);
   call->shape.dtype = call->result;
   call->out = shmx_array_find_out(L, at, &call->shape, 0);

@@ -6,6 +6,7 @@
 
 #include "bind/array_element.h"
 #include "bind/array_options.h"
+#include "bind/error.h"
 
 const char *shmx_array_read_dtype(lua_State *L, int index, enum shmx_dtype *dtype) {
   size_t length;
@@ -63,12 +64,7 @@ void shmx_array_check_shape(lua_State *L, int arg, enum shmx_dtype dtype, struct
   }
 }
 
-/* Refuses what nobody reads: an option that is not known is better an error than ignored. */
-void shmx_array_check_end(lua_State *L, int last) {
-  if (lua_gettop(L) > last && !lua_isnil(L, last + 1)) {
-    shmx_array_bad_argument(L, last + 1, "nothing is expected here, got %s", shmx_array_describe(L, last + 1));
-  }
-}
+void shmx_array_check_end(lua_State *L, int last) { shmx_check_end(L, last, lua_tostring(L, lua_upvalueindex(1))); }
 
 static int make(lua_State *L, unsigned flags) {
   struct shmx_view view;

@@ -35,7 +35,7 @@ enum shmx_dtype shmx_array_check_dtype(lua_State *L, int arg);
 const char *shmx_array_read_dtype(lua_State *L, int index, enum shmx_dtype *dtype);
 void shmx_array_check_shape(lua_State *L, int arg, enum shmx_dtype dtype, struct shmx_view *view);
 
-/* Refuses an argument after number `last`: one that nobody reads is better an error than ignored (array_make.c). */
+/* Refuses an argument after number `last` (array_make.c). */
 void shmx_array_check_end(lua_State *L, int last);
 
 /* Pushes a new array with a segment of its own, whose elements are zero or, with flags 0, undefined. */

@@ -86,6 +86,7 @@ static int array_view(lua_State *L) {
  * the user's. */
 static int gather(lua_State *L) {
   bool listed = lua_type(L, 2) == LUA_TTABLE;
+  if (listed) shmx_array_check_end(L, 2);
   lua_Unsigned given = listed ? lua_rawlen(L, 2) : (lua_Unsigned)lua_gettop(L) - 1;
   if (given < 1 || given > SHMX_MAX_NDIM) {
     shmx_array_bad_argument(L, 2, "1 to %d integers are expected, got %I", SHMX_MAX_NDIM, (LUAI_UACINT)given);
@@ -173,6 +174,7 @@ static int array_transpose(lua_State *L) {
   int axes[SHMX_MAX_NDIM];
   int ndim = shmx_array_check(L, 1)->view.ndim;
   if (lua_isnoneornil(L, 2)) {
+    shmx_array_check_end(L, 2);
     for (int d = 0; d < ndim; d++) axes[d] = ndim - 1 - d;
   } else {
     check_axes(L, gather(L), ndim, axes);

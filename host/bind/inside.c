@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/process.h"
 #include "bind/runner.h"
 #include "bind/stop.h"
@@ -12,6 +12,7 @@
 
 /* core.worker() -> number, task, attempt; only the first in `init` */
 static int get_worker(lua_State *L) {
+  shmx_check_end(L, 0, "worker");
   const struct shmx_worker_task *now = shmx_worker_now();
   struct shmx_worker_task alone = {.attempt = 1};
   if (shmx_runner_is_guest(&alone.task)) now = &alone;
@@ -25,6 +26,7 @@ static int get_worker(lua_State *L) {
 
 /* core.cancelled() -> boolean: is the task to stop, because it was cancelled or has used up its time? */
 static int is_cancelled(lua_State *L) {
+  shmx_check_end(L, 0, "cancelled");
   shmx_check_process(L);
   lua_pushboolean(L, shmx_stop_ask());
   return 1;
@@ -33,6 +35,7 @@ static int is_cancelled(lua_State *L) {
 /* core.progress(done, total): so much of the task is done */
 static int tell_progress(lua_State *L) {
   lua_Number done = luaL_checknumber(L, 1), total = luaL_checknumber(L, 2);
+  shmx_check_end(L, 2, "progress");
   shmx_check_process(L);
   if (!(total > 0)) return shmx_error(L, "bad argument #2 to 'progress' (a number above 0 expected)");
   shmx_worker_progress(done / total);

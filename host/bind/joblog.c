@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/task.h"
 #include "os/os.h"
 

@@ -10,7 +10,6 @@
 #include <dlfcn.h>
 #include <lauxlib.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "bind/api.h"
 #include "bind/array.h"
 #include "bind/batch.h"
+#include "bind/error.h"
 #include "bind/files.h"
 #include "bind/inside.h"
 #include "bind/joblog.h"
@@ -124,48 +124,6 @@ void shmx_open_preload(lua_State *L) {
 
 /* --- errors --- */
 
-/* The parts that are written in Lua lie in one folder, whose name on_failure keeps. */
-bool shmx_is_own_source(lua_State *L, const char *source) {
-  size_t size;
-  lua_getfield(L, LUA_REGISTRYINDEX, "shmx.folder");
-  const char *folder = lua_tolstring(L, -1, &size);
-  bool own = folder && strncmp(source, folder, size) == 0;
-  lua_pop(L, 1);
-  return own;
-}
-
-void shmx_push_where(lua_State *L) {
-  lua_Debug frame;
-  for (int level = 0; lua_getstack(L, level, &frame); level++) {
-    lua_getinfo(L, "Sl", &frame);
-    if (frame.currentline <= 0 || shmx_is_own_source(L, frame.source)) continue;
-    lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
-    return;
-  }
-  lua_pushliteral(L, "");
-}
-
-int shmx_error(lua_State *L, const char *format, ...) {
-  va_list values;
-  shmx_push_where(L);
-  va_start(values, format);
-  lua_pushvfstring(L, format, values);
-  va_end(values);
-  lua_concat(L, 2);
-  return lua_error(L);
-}
-
-int shmx_error_without(lua_State *L, const char *what, const char *method) {
-  return shmx_error(L, "calling '%s' without a %s: write %s:%s(...), with a colon", method, what, what, method);
-}
-
-const char *shmx_push_type(lua_State *L, int index) {
-  int named = luaL_getmetafield(L, index, "__name");
-  if (named == LUA_TSTRING) return lua_tostring(L, -1);
-  if (named != LUA_TNIL) lua_pop(L, 1);
-  return lua_pushstring(L, luaL_typename(L, index));
-}
-
 /* core.where() -> "script.lua:12: " */
 static int where(lua_State *L) {
   shmx_push_where(L);
@@ -192,16 +150,19 @@ int shmx_call_whole(lua_State *L, int arguments, int results) {
 /* --- small functions --- */
 
 static int get_clock(lua_State *L) {
+  shmx_check_end(L, 0, "clock");
   lua_pushnumber(L, (lua_Number)shmx_os_now() * 1e-9);
   return 1;
 }
 
 static int get_pid(lua_State *L) {
+  shmx_check_end(L, 0, "pid");
   lua_pushinteger(L, getpid());
   return 1;
 }
 
 static int get_cpus(lua_State *L) {
+  shmx_check_end(L, 0, "cpus");
   lua_pushinteger(L, shmx_os_cpus());
   return 1;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bind/chain.h"
+#include "bind/error.h"
 #include "bind/module.h"
 #include "bind/output.h"
 #include "bind/pool_parts.h"
@@ -179,7 +180,7 @@ static int pool_cancel_queued(lua_State *L) {
 /* pool:stop([seconds]): the workers are to end, at the latest after so many seconds */
 static int pool_stop(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check(L, 1);
-  int64_t deadline = shmx_luapool_deadline(L, 2);
+  int64_t deadline = shmx_luapool_deadline(L, 2, "stop");
   pool->closing = true;
   shmx_pool_close(pool->core, deadline < 0 ? 0 : deadline);
   return 0;

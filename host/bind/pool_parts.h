@@ -51,8 +51,9 @@ struct lua_pool *shmx_luapool_test(lua_State *L, int index);
 /* Takes in every end that there is; the pool is at stack index `index`. Returns how many. */
 int shmx_luapool_take_in(lua_State *L, int index, struct lua_pool *pool);
 
-/* A number of seconds at a stack index as a point in time (shmx_os_now); none, nil and what never comes: -1. */
-int64_t shmx_luapool_deadline(lua_State *L, int index);
+/* A number of seconds at a stack index, an argument of this function, as a point in time (shmx_os_now); none, nil and what
+ * never comes: -1. */
+int64_t shmx_luapool_deadline(lua_State *L, int index, const char *function);
 
 /* Sleeps until something may have changed, for this task's sake or, with 0, for any. False when the deadline has passed. */
 bool shmx_luapool_sleep(lua_State *L, struct lua_pool *pool, lua_Integer task, int64_t deadline);

@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/pool_parts.h"
 
 /* Sets field `key` of the table on the top. */
@@ -83,7 +83,7 @@ static void note_running(void *context, uint32_t ticket, uint32_t worker) {
 
 int shmx_luapool_tally(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_test(L, 1);
-  if (!pool) return shmx_error(L, "calling 'stats' without a pool: write pool:stats(), with a colon");
+  if (!pool) return shmx_error_without(L, "pool", "stats");
   struct shmx_pool_view view = {0};
   static struct shmx_histogram handovers; /* too large for a stack that may be small */
   memset(&handovers, 0, sizeof handovers);

@@ -13,7 +13,7 @@
 #include "bind/batch.h"
 #include "bind/chain.h"
 #include "bind/code.h"
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/pool.h"
 #include "bind/pool_parts.h"
 #include "bind/task.h"

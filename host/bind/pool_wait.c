@@ -9,8 +9,9 @@
 #include <lauxlib.h>
 #include <math.h>
 
+#include "bind/array_parts.h"
 #include "bind/chain.h"
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/pool.h"
 #include "bind/pool_parts.h"
 #include "bind/process.h"
@@ -19,10 +20,13 @@
 
 #define POOLS "shmx.pools" /* in the registry: the open pools, by their address, weakly */
 
-int64_t shmx_luapool_deadline(lua_State *L, int index) {
+int64_t shmx_luapool_deadline(lua_State *L, int index, const char *function) {
   if (lua_isnoneornil(L, index)) return -1;
-  lua_Number seconds = luaL_checknumber(L, index);
-  luaL_argcheck(L, !isnan(seconds), index, "seconds expected, got nan");
+  lua_Number seconds = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : (lua_Number)NAN;
+  if (isnan(seconds)) {
+    const char *got = shmx_array_describe(L, index);
+    shmx_bad_argument(L, index, function, lua_pushfstring(L, "a number of seconds expected, got %s", got));
+  }
   if (seconds > 1e9) return -1;
   return shmx_os_now() + (seconds > 0 ? (int64_t)(seconds * 1e9) : 0);
 }
@@ -163,8 +167,9 @@ static bool wait_for_task(lua_State *L, const struct shmx_task *task, int index,
 /* task:get([seconds]) -> results... */
 static int task_get(lua_State *L) {
   struct shmx_task *task = shmx_task_check_self(L, "get");
+  shmx_check_end(L, 2, "get");
   shmx_check_process(L);
-  if (!wait_for_task(L, task, 1, shmx_luapool_deadline(L, 2))) {
+  if (!wait_for_task(L, task, 1, shmx_luapool_deadline(L, 2, "get"))) {
     lua_getiuservalue(L, 1, SHMX_TASK_NAME);
     const char *name = lua_tostring(L, -1), *seconds = luaL_tolstring(L, 2, NULL);
     return shmx_error(L, "timeout: task %s has not ended after %s seconds", name, seconds);
@@ -182,8 +187,9 @@ static int task_get(lua_State *L) {
 /* task:wait([seconds]) -> boolean: has it ended? */
 static int task_wait(lua_State *L) {
   const struct shmx_task *task = shmx_task_check_self(L, "wait");
+  shmx_check_end(L, 2, "wait");
   shmx_check_process(L);
-  lua_pushboolean(L, wait_for_task(L, task, 1, shmx_luapool_deadline(L, 2)));
+  lua_pushboolean(L, wait_for_task(L, task, 1, shmx_luapool_deadline(L, 2, "wait")));
   return 1;
 }
 
@@ -217,6 +223,7 @@ uint32_t shmx_task_worker_on_board(lua_State *L, int index) {
 /* task:done() -> boolean; takes in what has ended, without waiting */
 static int task_done(lua_State *L) {
   struct shmx_task *task = shmx_task_check_self(L, "done");
+  shmx_check_end(L, 1, "done");
   shmx_check_process(L);
   if (task->status == SHMX_TASK_QUEUED) {
     lua_getiuservalue(L, 1, SHMX_TASK_POOL);
@@ -248,6 +255,7 @@ static bool take_back(lua_State *L, struct shmx_task *task, bool running) {
 /* task:cancel() -> boolean: false when it had ended. A worker that runs it has its grace to let go of it. */
 static int task_cancel(lua_State *L) {
   struct shmx_task *task = shmx_task_check_self(L, "cancel");
+  shmx_check_end(L, 1, "cancel");
   shmx_check_process(L);
   lua_pushboolean(L, take_back(L, task, true));
   return 1;
@@ -265,7 +273,7 @@ static int abandon_task(lua_State *L) {
 
 int shmx_luapool_wait(lua_State *L) {
   struct lua_pool *pool = shmx_luapool_check(L, 1);
-  int64_t deadline = shmx_luapool_deadline(L, 2);
+  int64_t deadline = shmx_luapool_deadline(L, 2, "wait");
   bool in_time = shmx_luapool_take_in(L, 1, pool) > 0 || shmx_luapool_sleep(L, pool, 0, deadline);
   shmx_luapool_take_in(L, 1, pool);
   lua_pushboolean(L, in_time);
@@ -285,8 +293,9 @@ static lua_Integer find_ended(lua_State *L, int list) {
 
 /* --- lists --- */
 
-/* Refuses what is no list of submitted tasks. Returns how many. */
+/* Refuses what is no list of submitted tasks, and more than a number of seconds behind it. Returns how many. */
 static lua_Integer check_list(lua_State *L, const char *name) {
+  shmx_check_end(L, 2, name);
   if (!lua_istable(L, 1))
     return shmx_error(L, "bad argument #1 to '%s' (a list of tasks expected, got %s)", name, shmx_push_type(L, 1));
   lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
@@ -308,7 +317,7 @@ static lua_Integer check_list(lua_State *L, const char *name) {
 static int wait_for_list(lua_State *L) {
   shmx_check_process(L);
   lua_Integer count = check_list(L, "wait");
-  int64_t deadline = shmx_luapool_deadline(L, 2);
+  int64_t deadline = shmx_luapool_deadline(L, 2, "wait");
   bool all = true;
   for (lua_Integer i = 1; i <= count && all; i++) {
     lua_rawgeti(L, 1, i);
@@ -323,7 +332,7 @@ static int wait_for_list(lua_State *L) {
 static int wait_for_first(lua_State *L) {
   shmx_check_process(L);
   lua_Integer count = check_list(L, "first"), found = 0;
-  int64_t deadline = shmx_luapool_deadline(L, 2);
+  int64_t deadline = shmx_luapool_deadline(L, 2, "first");
   bool in_time = true;
   while (count > 0 && (found = find_ended(L, 1)) == 0 && in_time) in_time = wait_everywhere(L, deadline);
   if (found == 0) return 0;

@@ -7,7 +7,7 @@
 
 #include <lauxlib.h>
 
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/pool_parts.h"
 #include "bind/process.h"
 #include "core/survey.h"

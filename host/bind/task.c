@@ -12,7 +12,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/task_parts.h"
 #include "os/os.h"
 

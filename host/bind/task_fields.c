@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/output.h"
 #include "bind/pool.h"
 #include "bind/scalar.h"

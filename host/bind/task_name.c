@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/task_parts.h"
 #include "bind/weak.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bind/array_parts.h"
-#include "bind/module.h"
+#include "bind/error.h"
 #include "bind/task_parts.h"
 
 enum { ARGUMENTS_MAX = 1000000 - 16 }; /* less than what fits on a Lua stack */

@@ -70,21 +70,24 @@ end
 
 function Alone:submit(f, ...) return alone.submit(self, nil, f, ...) end
 
-function Alone:close()
-  local mine = own(self, "close")
+---Ends a pool without workers, which is done with what was submitted.
+function alone.close(pool)
+  local mine = rooms[pool]
   if not mine.open then return end
   mine.open = false
   mine.room:close()
 end
 
-function Alone:stats()
+function Alone:stats(...)
+  options.check_end("stats", 0, ...)
   local stats = own(self, "stats").room:tally()
   stats.workers, stats.queue = {}, 0
   return stats
 end
 
 ---What other pools have handed over; here nothing is.
-function Alone:segments()
+function Alone:segments(...)
+  options.check_end("segments", 0, ...)
   alone.check(self, "segments")
   return core.survey() or {}
 end
@@ -110,7 +113,7 @@ end
 
 meta.__newindex = options.refuse_field
 
-function meta.__close(pool) Alone.close(pool) end
+function meta.__close(pool) alone.close(pool) end
 
 function meta.__tostring(pool)
   return rooms[pool].open and "shmx.pool (workers: 0, tasks run in the script)" or "shmx.pool (closed)"

@@ -63,7 +63,8 @@ end
 ---Loads each *.lua file and each C module (*.so) of a folder.
 ---@param dir string
 ---@return table<string, function|table<string, function>>  by the names of the files
-return function(dir)
+return function(dir, ...)
+  options.check_end("load_tasks", 1, ...)
   if type(dir) ~= "string" then
     options.fail("bad argument #1 to 'load_tasks' (the path of a folder expected, got %s)", options.type(dir))
   end

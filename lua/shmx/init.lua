@@ -177,7 +177,7 @@ for _, name in ipairs {
 end
 for name, f in pairs(core.elementwise) do shmx[name] = f end
 shmx.pool = require "shmx.pool"
-function shmx.load_tasks(dir) return require "shmx.folder"(dir) end -- few scripts need it
+function shmx.load_tasks(...) return require "shmx.folder"(...) end -- few scripts need it
 
 local budget = core.settings().memory
 if budget and not core.in_worker() then core.budget(options.bytes(budget, "--memory")) end

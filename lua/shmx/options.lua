@@ -122,6 +122,20 @@ function options.read(given, place, known)
   return given
 end
 
+---Refuses what a function was given behind argument number `last`: one that nobody reads is better an error than
+---ignored. Nil is none.
+---@param name string
+---@param last integer  the object before a colon does not count
+---@param ... any       what stands behind it
+function options.check_end(name, last, ...)
+  for i = 1, select("#", ...) do
+    local more = select(i, ...)
+    if more ~= nil then
+      options.fail("bad argument #%d to '%s' (nothing is expected here, got %s)", last + i, name, options.type(more))
+    end
+  end
+end
+
 ---The __newindex of pools.
 function options.refuse_field(_, key)
   options.fail("field %s of a pool cannot be set; options are given to shmx.pool or to pool:with", show(key))

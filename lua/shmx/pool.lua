@@ -179,7 +179,8 @@ end
 ---Opens a pool of worker processes.
 ---@param given shmx.PoolOptions?
 ---@return shmx.Pool
-local function open(given)
+local function open(given, ...)
+  options.check_end("pool", 1, ...)
   local read = read_options(given)
   if core.in_worker() then
     options.fail("a task cannot open a pool; return what is to be done to the script, and submit it there")
@@ -247,8 +248,9 @@ end
 ---The pool with these options for what is submitted through it.
 ---@param given shmx.WithOptions
 ---@return shmx.View
-function Pool:with(given)
+function Pool:with(given, ...)
   local pool, before = target(self, "with")
+  options.check_end("with", 1, ...)
   local view = setmetatable({}, View)
   views[view] = { pool = pool, options = read_with(given, before) }
   return view
@@ -292,8 +294,9 @@ end
 ---@param tasks shmx.Task|shmx.Task[]
 ---@param given {on_error: "return"|"raise"|nil}?
 ---@return shmx.Task[]
-function Pool:execute(tasks, given)
+function Pool:execute(tasks, given, ...)
   local pool, with = target(self, "execute")
+  options.check_end("execute", 2, ...)
   local list = check_tasks(tasks)
   given = options.read(given, "argument #2 to 'execute'", known_of_execute)
   local on_error = options.choice(given.on_error, "option 'on_error' to 'execute'", { "return", "raise" })
@@ -332,7 +335,8 @@ function Pool:map(f, values, ...)
 end
 
 -- The source of a stream: an iterator with what belongs to it, or the values of a list.
-local function read_source(method, source, state, control, closing)
+local function read_source(method, source, state, control, closing, ...)
+  options.check_end(method, 5, ...)
   if type(source) == "table" and not getmetatable(source) then
     refuse_more(method, state)
     local index = 0
@@ -420,9 +424,11 @@ end
 ---Waits for what was submitted, then ends the workers. With `cancel`, what is queued is taken back, and what runs has
 ---the pool's `grace` seconds. Results that were not fetched can be fetched afterwards.
 ---@param given {cancel: boolean?}?
-function Pool:close(given)
+function Pool:close(given, ...)
+  options.check_end("close", 1, ...)
   local read = options.read(given, "argument #1 to 'close'", known_of_close)
   local cancel = options.typed(read.cancel, "option 'cancel' to 'close'", "boolean")
+  if alone.is(self) then return alone.close(self) end
   if core.is_pool(self) and not raw.is_open(self) then return end
   raw.check(self, "close")
   if cancel then return close_in_a_hurry(self) end
@@ -434,10 +440,11 @@ end
 --- workers ---
 
 ---Kills the worker's process; the pool starts another in its place.
-function Worker:kill()
+function Worker:kill(...)
   if getmetatable(self) ~= Worker then
     options.fail("calling 'kill' without a worker: write worker:kill(), with a colon")
   end
+  options.check_end("kill", 0, ...)
   core.kill(self.pid)
 end
 

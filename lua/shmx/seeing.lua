@@ -41,7 +41,8 @@ local seeing = {}
 ---@param list_workers fun(pool: shmx.Pool, running: table?): shmx.Worker[]
 function seeing.add_to(Pool, list_workers)
   ---@return shmx.Stats
-  function Pool:stats()
+  function Pool:stats(...)
+    options.check_end("stats", 0, ...)
     core.ledger()
     local stats, running = raw.tally(self)
     stats.workers = list_workers(self, running)
@@ -51,7 +52,8 @@ function seeing.add_to(Pool, list_workers)
 
   ---What lives of all that was handed over, whichever pool it belongs to.
   ---@return shmx.SegmentInfo[]
-  function Pool:segments()
+  function Pool:segments(...)
+    options.check_end("segments", 0, ...)
     raw.check(self, "segments")
     return core.survey() or {}
   end

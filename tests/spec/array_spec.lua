@@ -554,7 +554,9 @@ describe("misuse", function()
     end
     for name in ("get set fill copy astype sum min max totable tobytes view reshape close"):gmatch "%a+" do
       functions[#functions + 1] = a[name]
+      refuses(("bad argument #1 to '%s' (shmx.array expected, got number)"):format(name), a[name], 3)
     end
+    refuses("calling 'sum' on bad self (shmx.array expected, got table)", function() return ({ sum = a.sum }):sum() end)
     for _, f in ipairs(functions) do
       for _, wrong in ipairs { 1, "x", {}, io.stdout, a.segment, print, coroutine.create(print) } do
         refuses("shmx.array expected", f, wrong, 1, 1)

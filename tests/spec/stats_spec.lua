@@ -74,7 +74,7 @@ describe("pool:stats", function()
 
   it("is asked with a colon", function()
     local pool <close> = shmx.pool { workers = 1 }
-    assert.has_error(function() pool.stats() end, "calling 'stats' without a pool: write pool:stats(), with a colon")
+    assert.has_error(function() pool.stats() end, "calling 'stats' without a pool: write pool:stats(...), with a colon")
   end)
 end)
 
