@@ -18,6 +18,7 @@ local core = require "shmx.core"
 ---@field code integer?       the worker's exit code, if it ended by itself
 ---@field cause shmx.Failure?  of the input that failed, when the task failed for that
 ---@field where string?       the line of the script where it was raised again
+---@field place string?       what of many it is of, such as "element 3"
 local Failure = { __name = "shmx.Failure" }
 Failure.__index = Failure
 
@@ -26,9 +27,10 @@ local LISTED = 20 -- failures that the text for several shows
 ---What happened, without the line of the script.
 ---@return string
 function Failure:describe()
-  local place = self.worker and (" in worker %d"):format(self.worker) or ""
+  local before = self.place and self.place .. ": " or ""
+  local worker = self.worker and (" in worker %d"):format(self.worker) or ""
   local what = self.status == "timeout" and "timed out" or self.status
-  local text = ("task %s %s%s: %s"):format(self.name, what, place, self.message)
+  local text = ("%stask %s %s%s: %s"):format(before, self.name, what, worker, self.message)
   if not self.traceback then return text end
   return text .. "\n" .. self.traceback:gsub("^stack traceback:", "stack traceback of the worker:")
 end
@@ -85,7 +87,6 @@ end
 ---@field failures shmx.Failure[]
 ---@field total integer             how many there were
 ---@field results table?            of map: those of the elements that did not fail
----@field places string[]?          for each failure what its text begins with
 ---@field where string
 local Failures = { __name = "shmx.Failures" }
 Failures.__index = Failures
@@ -95,8 +96,7 @@ function Failures:__tostring()
   if self.total == 1 then return self.where .. self.failures[1]:describe() end
   local lines = { ("%s%d of %d tasks failed:"):format(self.where, count, self.total) }
   for i = 1, math.min(count, LISTED) do
-    local place = self.places and self.places[i] or ""
-    lines[#lines + 1] = ("%d. %s%s"):format(i, place, self.failures[i]:describe())
+    lines[#lines + 1] = ("%d. %s"):format(i, self.failures[i]:describe())
   end
   if count > LISTED then lines[#lines + 1] = ("and %d more: see `tasks` of this error"):format(count - LISTED) end
   return table.concat(lines, "\n")
@@ -107,12 +107,31 @@ end
 ---@param where string
 ---@param total integer
 ---@param results table?
----@param places string[]?
 ---@return shmx.Failures
-local function several(tasks, failures, where, total, results, places)
+local function several(tasks, failures, where, total, results)
   return setmetatable({
-    tasks = tasks, failures = failures, where = where, total = total, results = results, places = places,
+    tasks = tasks, failures = failures, where = where, total = total, results = results,
   }, Failures)
+end
+
+---Says of which of many things a failure is, by their kind ("element") and their numbers from 1 on. What is only a
+---text, because there was no memory for more, stays one.
+---@param err shmx.Failure
+---@param kind string
+---@param first integer
+---@param last integer
+---@return shmx.Failure
+local function locate(err, kind, first, last)
+  if type(err) ~= "table" then return err end
+  err.place = first == last and ("%s %d"):format(kind, first) or ("%ss %d to %d"):format(kind, first, last)
+  return err
+end
+
+---Raises a failure as one of the script's line.
+---@param err shmx.Failure
+local function raise(err)
+  err.where = core.where()
+  error(err, 0)
 end
 
 ---Waits for all of the tasks, and returns the failures.
@@ -127,4 +146,4 @@ local function await(tasks)
   return failures
 end
 
-return { new = new, several = several, await = await, add_advice = add_advice }
+return { new = new, several = several, locate = locate, raise = raise, await = await, add_advice = add_advice }

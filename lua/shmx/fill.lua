@@ -25,6 +25,9 @@ local function is_frozen(array)
   return frozen
 end
 
+-- The first and last row of slice i.
+local function bounds(i, rows, slices) return (i - 1) * rows // slices + 1, i * rows // slices end
+
 -- Cuts off the memory of a slice as soon as its task has it.
 local function submit_slice(send, array, f, first, last, ...)
   local slice <close> = array:view({ first, last })
@@ -48,10 +51,13 @@ local function fill(state, send, array, f, ...)
   local rows, tasks = #array, {}
   local slices = count_slices(rows, state)
   for i = 1, slices do
-    local first, last = (i - 1) * rows // slices + 1, i * rows // slices
+    local first, last = bounds(i, rows, slices)
     tasks[i] = submit_slice(send, array, f, first, last, ...)
   end
   local failures = failure.await(tasks)
+  for i, task in ipairs(tasks) do
+    if task.error then failure.locate(task.error, "row", bounds(i, rows, slices)) end
+  end
   if #failures > 0 then error(failure.several(tasks, failures, core.where(), #tasks), 0) end
   return array
 end

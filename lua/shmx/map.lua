@@ -22,19 +22,13 @@ local AHEAD = 3       -- batches under way for each worker
 ---@field last integer
 ---@field alone boolean? its task is f itself, not a batch
 
----An element, or a batch that its first element stands for, that failed.
----@class shmx.map.Failed
----@field task shmx.Task
----@field failure shmx.Failure
----@field place string what the text of the failure begins with
-
 ---@class shmx.Mapping
 ---@field pool shmx.Pool
 ---@field f function
 ---@field values table
 ---@field workers integer
 ---@field results table
----@field failed table<integer, shmx.map.Failed> by element
+---@field failed table<integer, shmx.Task> by element, or by the first one of a batch
 ---@field left shmx.Range[]   what has not been submitted; the last is next
 ---@field size number?        elements for the next batch; nil: no batches any more
 ---@field fixed boolean?      the size is not to be changed
@@ -81,10 +75,9 @@ function Mapping:adapt(count, seconds)
   self.size = math.max(1, math.min(self.size * GROWTH, count * TARGET / seconds))
 end
 
--- The name of a batch says which elements it had.
-function Mapping:fail(index, task, is_batch)
-  local place = is_batch and "" or ("element %d: "):format(index)
-  self.failed[index] = { task = task, failure = task.error, place = place }
+function Mapping:fail(index, task)
+  failure.locate(task.error, "element", index, index)
+  self.failed[index] = task
 end
 
 -- The element's task has ended.
@@ -106,7 +99,10 @@ function Mapping:take_last(index, batch, how, value, traceback)
 end
 
 function Mapping:take_batch(range, batch)
-  if batch.error then return self:fail(range.first, batch, true) end
+  if batch.error then
+    self.failed[range.first] = batch -- whose name says which elements it had
+    return
+  end
   local count, how, value, traceback = core.take_batch(batch, self.results, range.first)
   local next = range.first + count
   if how then
@@ -168,15 +164,12 @@ end
 
 -- One error for all failures, in the order of the elements.
 function Mapping:raise()
-  local tasks, failures, places = {}, {}, {}
+  local tasks, failures = {}, {}
   for i = 1, self.results.n do
-    local failed = self.failed[i]
-    if failed then
-      local at = #tasks + 1
-      tasks[at], failures[at], places[at] = failed.task, failed.failure, failed.place
-    end
+    local task = self.failed[i]
+    if task then tasks[#tasks + 1], failures[#failures + 1] = task, task.error end
   end
-  error(failure.several(tasks, failures, core.where(), self.results.n, self.results, places), 0)
+  error(failure.several(tasks, failures, core.where(), self.results.n, self.results), 0)
 end
 
 ---The first results of f for values[1] to values[count], with `n`. Raises one error for all failures.

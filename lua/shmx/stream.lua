@@ -27,7 +27,9 @@ local failure = require "shmx.failure"
 ---@field ahead integer
 ---@field chunk integer
 ---@field ordered boolean
----@field tasks shmx.Task[]       under way, in order
+---@field tasks shmx.Task[]       under way, in order: numbers `first` to `last`, in turn at 1 to `ahead`
+---@field elements integer[]      unless it is ordered: the number of the first element of each
+---@field taken integer           elements that have come from the source
 ---@field first integer           the oldest of them
 ---@field last integer
 ---@field outcomes shmx.Outcome[] of a chunk: what is to come, the last first
@@ -52,15 +54,16 @@ local function run_chunk(f, elements)
 end
 
 ---@return shmx.Outcome
-local function read_outcome(task, given)
-  if not given[1] then return { failure = failure.new(task, "failed", given[2], given[3]) } end
-  return { n = given[2], table.unpack(given, 3, 2 + given[2]) }
+local function read_outcome(task, element, given)
+  if given[1] then return { n = given[2], table.unpack(given, 3, 2 + given[2]) } end
+  local err = failure.new(task, "failed", given[2], given[3])
+  return { failure = failure.locate(err, "element", element, element) }
 end
 
--- The outcomes of a task's elements, the last first.
-local function read_outcomes(task)
+-- The outcomes of a task's elements, which are from `first` on, the last first.
+local function read_outcomes(task, first)
   local list, outcomes = task.result, {}
-  for i = #list, 1, -1 do outcomes[#outcomes + 1] = read_outcome(task, list[i]) end
+  for i = #list, 1, -1 do outcomes[#outcomes + 1] = read_outcome(task, first + i - 1, list[i]) end
   return outcomes
 end
 
@@ -76,14 +79,16 @@ function Stream:next_chunk()
     end
   end
   while not self.over and #elements < self.chunk do add(self.iterator(self.state, self.control)) end
-  if #elements > 0 then self:add(self.send_chunk(run_chunk, self.f, elements)) end
+  if #elements > 0 then self:add(self.send_chunk(run_chunk, self.f, elements), #elements) end
 end
 
 --- tasks ---
 
-function Stream:add(task)
-  self.last = self.last + 1
-  self.tasks[self.last] = task
+function Stream:add(task, count)
+  local last = self.last
+  self.last, self.tasks[last % self.ahead + 1] = last + 1, task
+  if not self.ordered then self.elements[last + 1] = self.taken + 1 end
+  self.taken = self.taken + count
 end
 
 function Stream:submit_element(...)
@@ -91,7 +96,7 @@ function Stream:submit_element(...)
     self.over = true
   else
     self.control = ...
-    self:add(self.send(self.f, ...))
+    self:add(self.send(self.f, ...), 1)
   end
 end
 
@@ -103,19 +108,28 @@ function Stream:fill()
   end
 end
 
--- Takes the task out whose turn it is: the oldest, or one that has ended.
-function Stream:pick()
-  local tasks, at = self.tasks, self.first
-  if not self.ordered then
-    local list = table.move(tasks, self.first, self.last, 1, {})
-    local _, place = core.first(list)
-    at = at + place - 1
-  end
-  local task = tasks[at]
-  table.move(tasks, self.first, at - 1, self.first + 1)
-  tasks[self.first] = nil
-  self.first = self.first + 1
-  return task
+-- Takes the oldest task out. Returns it and the number of its first element.
+function Stream:pick_oldest()
+  local before = self.first - 1
+  local at = before % self.ahead + 1
+  local task = self.tasks[at]
+  self.first, self.tasks[at] = self.first + 1, nil
+  return task, before * self.chunk + 1
+end
+
+-- The same for one that has ended: of several the oldest, so that none waits for ever. Those behind it move up.
+function Stream:pick_ended()
+  local _, at = core.first(self.tasks)
+  self.last = self.last - 1
+  return table.remove(self.tasks, at), table.remove(self.elements, at)
+end
+
+-- The results of a task; its failure says of which elements it is.
+function Stream:get(task, first)
+  task:wait()
+  local err = task.error
+  if type(err) ~= "table" then return task:get() end
+  failure.raise(failure.locate(err, "element", first, math.min(first + self.chunk - 1, self.taken)))
 end
 
 -- The first result ends a loop when it is nil.
@@ -125,10 +139,7 @@ local function check(name, ...)
 end
 
 local function yield(outcome)
-  if outcome.failure then
-    outcome.failure.where = core.where()
-    error(outcome.failure, 0)
-  end
+  if outcome.failure then failure.raise(outcome.failure) end
   return check("an element", table.unpack(outcome, 1, outcome.n))
 end
 
@@ -138,10 +149,11 @@ function Stream:step()
   if #self.outcomes > 0 then return yield(table.remove(self.outcomes)) end
   self:fill()
   if self.first > self.last then return nil end
-  local task = self:pick()
-  if self.chunk == 1 then return check(task.name, task:get()) end
-  task:get()
-  self.outcomes = read_outcomes(task)
+  local task, element
+  if self.ordered then task, element = self:pick_oldest() else task, element = self:pick_ended() end
+  if self.chunk == 1 then return check(task.name, self:get(task, element)) end
+  self:get(task, element)
+  self.outcomes = read_outcomes(task, element)
   return yield(table.remove(self.outcomes))
 end
 
@@ -150,7 +162,7 @@ end
 function Stream:close(err)
   if self.closed then return end
   self.closed = true
-  for i = self.first, self.last do core.abandon(self.tasks[i]) end
+  for i = self.first, self.last do core.abandon(self.tasks[(i - 1) % self.ahead + 1]) end
   self.tasks, self.outcomes = {}, {}
   local meta = self.closing and debug.getmetatable(self.closing)
   if meta then meta.__close(self.closing, err) end
@@ -162,7 +174,8 @@ Stream.__close = Stream.close
 ---@return shmx.Stream
 local function open(given)
   given.over, given.closed = false, false
-  given.tasks, given.first, given.last, given.outcomes = {}, 1, 0, {}
+  given.tasks, given.elements, given.first, given.last = {}, {}, 1, 0
+  given.taken, given.outcomes = 0, {}
   return setmetatable(given, Stream)
 end
 

@@ -91,7 +91,7 @@ describe("imap", function()
       for x in pool:imap(fussy, { 1, 2, 3, 4, 5, 6 }) do seen[#seen + 1] = x end
     end)
     assert.are.same({ 1, 2, 3 }, seen)
-    assert.matches("^[^\n]*stream_spec.lua:%d+: task fussy failed in worker %d: no fours\n", message)
+    assert.matches("^[^\n]*stream_spec.lua:%d+: element 4: task fussy failed in worker %d: no fours\n", message)
   end)
 
   it("refuses nil as a first result, which would end the loop", function()
@@ -152,6 +152,25 @@ describe("imap_unordered", function()
     assert.are.equal(21, sum)
     assert.are.equal(1, seen[#seen])
   end)
+
+  it("says of which element a failure is, whenever that comes", function()
+    local gate = shmx.array("bool", 1)
+    local function fussy(i, x)
+      while x == 1 and not gate[1] do os.execute "sleep 0.01" end
+      if x == 1 or x == 4 then error("no " .. x, 0) end
+      return i
+    end
+    local count = 0
+    local message = raised(function()
+      for _ in pool:imap_unordered(fussy, ipairs { 5, 1, 5, 5, 5, 4 }) do count = count + 1 end
+    end)
+    gate[1] = true
+    assert.is_true(count <= 4)
+    assert.matches("^[^\n]*stream_spec.lua:%d+: element 6: task fussy failed in worker %d: no 4\n", message)
+    local slowly = pool:with { ahead = 1 }
+    message = raised(function() for _ in slowly:imap_unordered(fussy, ipairs { 5, 1, 5, 4 }) do count = 0 end end)
+    assert.matches(": element 2: task fussy failed in worker %d: no 1\n", message)
+  end)
 end)
 
 describe("a chunk", function()
@@ -180,7 +199,23 @@ describe("a chunk", function()
       for x in pool:with { chunk = 5 }:imap(fussy, { 1, 2, 3, 4 }) do seen[#seen + 1] = x end
     end)
     assert.are.same({ 1, 2 }, seen)
-    assert.matches("task fussy failed in worker %d: [^\n]*no threes\nstack traceback of the worker:", message)
+    assert.matches(": element 3: task fussy failed in worker %d: [^\n]*no threes\nstack traceback of the worker:",
+      message)
+  end)
+
+  it("that is lost with its worker is named by its elements", function()
+    local function deadly(x)
+      if x == 6 then os.exit(3) end
+      return x
+    end
+    for count, text in pairs { [7] = "elements 5 to 7", [9] = "elements 5 to 8" } do
+      local list = table.move({ 1, 2, 3, 4, 5, 6, 7, 8, 9 }, 1, count, 1, {})
+      local seen = 0
+      local chunks = pool:with { chunk = 4 }
+      local message = raised(function() for x in chunks:imap(deadly, list) do seen = x end end)
+      assert.are.equal(4, seen)
+      assert.matches(": " .. text .. ": task deadly crashed in worker %d: ", message)
+    end
   end)
 
   it("can be chosen for map", function()
