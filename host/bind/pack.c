@@ -421,7 +421,7 @@ static struct shmx_code *find_code(struct packer *p, int index) {
 static void pack_function(struct packer *p, int index, const struct shmx_path *path) {
   luaL_checkstack(p->L, 20, "values nest too deeply");
   if (lua_iscfunction(p->L, index) || !(p->flags & SHMX_PACK_FUNCTIONS)) {
-    if (put_field(p, index, true) || put_module(p, index)) return;
+    if (put_field(p, index, false) || put_module(p, index) || put_field(p, index, true)) return;
     if (lua_iscfunction(p->L, index)) refuse_travel(p, path, "a C function that is no field of a loaded module");
     refuse(p, path, "functions travel from main to workers only");
   }

@@ -256,6 +256,22 @@ describe("modules", function()
       failure(arguments, string.gmatch("", "")))
   end)
 
+  it("that are C functions cost no more than other modules", function()
+    local function cost(value)
+      local least = math.huge
+      for _ = 1, 5 do
+        local before = os.clock()
+        for _ = 1, 200 do loopback.encode(value) end
+        least = math.min(least, os.clock() - before)
+      end
+      return least
+    end
+    package.loaded.loopback_function, package.loaded.loopback_table = string.gmatch("", ""), {}
+    assert.matches("loopback_function", (loopback.encode(package.loaded.loopback_function)))
+    assert.is_true(cost(package.loaded.loopback_function) < 4 * cost(package.loaded.loopback_table))
+    package.loaded.loopback_function, package.loaded.loopback_table = nil, nil
+  end)
+
   it("that the receiver does not have are an error with the search path", function()
     package.loaded.loopback_here_only = {}
     local body = loopback.encode(package.loaded.loopback_here_only)
