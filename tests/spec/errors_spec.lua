@@ -148,6 +148,12 @@ describe("an error at the user's line", function()
     end)
   end
 
+  it("says that the budget is smaller than an array, however small both are", function()
+    assert.are.equal("script.lua:1: cannot allocate 200000 bytes: the memory budget is smaller than that; make less, "
+      .. "or raise the budget (--memory, shmx.memory, or memory = of the pool)",
+      message_of('require "shmx".array("u8", 200000)', { options = "--memory 100K" }))
+  end)
+
   it("says that the process may not have more memory", function()
     local code = 'require "shmx".array("u8", 1 << 30)'
     assert.are.equal("script.lua:1: cannot allocate 1073741824 bytes: the system has no memory left, or none for this "
