@@ -4,12 +4,14 @@
  * since the run began. In texts < is escaped too, since they stand inside of a script element.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/report_parts.h"
+#include "os/os.h"
 
 static const char page[] = {
 #include "core/report_page.inc" /* made of report.html, which is ASCII */
@@ -131,8 +133,9 @@ static void put_totals(FILE *out, const struct shmx_report *r, int64_t now) {
 
 int shmx_report_write(struct shmx_report *r, const char *path, int64_t now) {
   const char *mark = strstr(page, MARK);
-  FILE *out = fopen(path, "we");
-  if (!out) return -errno;
+  int fd = shmx_os_open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW, 0); /* main has made it */
+  FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+  if (!out) return fd < 0 ? fd : -ENOMEM;
   fwrite(page, 1, (size_t)(mark - page), out);
   put_totals(out, r, now);
   put_command(out, r->main);

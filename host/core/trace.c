@@ -97,6 +97,8 @@ void shmx_trace_failure(struct shmx_trace *trace, uint32_t task, const char *tex
 
 /* --- the files --- */
 
+enum { NAMES = 100 }; /* that are tried for a temporary file */
+
 static bool fits(int length) { return length > 0 && length < SHMX_TRACE_PATH; }
 
 /* The path with the folder resolved; of a file that exists, with all of it resolved, so that a link stays a link. */
@@ -111,7 +113,18 @@ static int resolve(const char *path, char out[SHMX_TRACE_PATH]) {
   return fits(snprintf(out, SHMX_TRACE_PATH, "%s/%s", whole, name)) ? 0 : -ENAMETOOLONG;
 }
 
-/* The temporary file beside the path: its descriptor or -errno. */
+/* Makes the temporary file beside the path, by a name that nobody has: whatever else has a name like that, a link to
+ * another file for example, is left alone. Its descriptor or -errno. */
+static int make_temporary(struct shmx_trace_target *target) {
+  int fd = -EEXIST;
+  for (unsigned i = 0; i < NAMES && fd == -EEXIST; i++) {
+    int n = snprintf(target->temporary, SHMX_TRACE_PATH, i ? "%s.%d-%u" : "%s.%d", target->path, (int)getpid(), i);
+    fd = fits(n) ? shmx_os_open(target->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666) : -ENAMETOOLONG;
+  }
+  return fd;
+}
+
+/* The temporary file of what is to have this path: its descriptor or -errno. */
 static int open_target(struct shmx_trace_target *target, const char *path) {
   struct stat st;
   int r = resolve(path, target->path);
@@ -119,9 +132,7 @@ static int open_target(struct shmx_trace_target *target, const char *path) {
     if (!S_ISREG(st.st_mode)) r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
     else if (access(target->path, W_OK) < 0) r = -errno;
   }
-  if (r == 0 && !fits(snprintf(target->temporary, SHMX_TRACE_PATH, "%s.%d", target->path, (int)getpid())))
-    r = -ENAMETOOLONG;
-  if (r == 0) r = shmx_os_open(target->temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  if (r == 0) r = make_temporary(target);
   if (r < 0) target->path[0] = 0;
   return r;
 }

@@ -6,6 +6,7 @@ local here = debug.getinfo(1, "S").source:match "^@(.*)/spec/"
 local await, child = dofile(here .. "/await.lua"), dofile(here .. "/child.lua")
 local schema = dofile(here .. "/trace_schema.lua")
 local cjson = require "cjson"
+local lfs = require "lfs"
 
 setup(child.open)
 teardown(child.close)
@@ -299,6 +300,31 @@ describe("the file of a trace", function()
     assert.is_falsy(exists "trace.json")
     run(code, { options = "", environment = "SHMX_TRACE=trace.json" })
     assert.is_truthy(read_trace())
+  end)
+
+  it("leaves alone what has the name that it would be written under", function()
+    child.write("victim", "untouched")
+    assert.are.equal(0, run([[
+      for _, name in ipairs { "trace.json.", "report.html." } do
+        os.execute("ln -s victim " .. name .. shmx.pid())
+      end
+      local pool <close> = shmx.pool { workers = 1 }
+      pool:submit(double, 1):get()]], { options = "--trace trace.json --report report.html" }).status)
+    assert.are.equal("untouched", child.read "victim")
+    assert.are.equal(1, #select(read_trace(), { name = "double", ph = "X" }))
+    assert.matches("</html>%s*$", child.read "report.html")
+    assert.matches("\nreport.html\nreport.html.%d+\nscript.lua\n.*\ntrace.json\ntrace.json.%d+\nvictim\n$",
+      "\n" .. files())
+    os.execute(("cd %s && rm trace.json.* report.html* victim"):format(child.path ""))
+  end)
+
+  it("may be read by whom the process lets read its files", function()
+    run("local pool <close> = shmx.pool { workers = 1 }",
+      { options = "--trace trace.json --report report.html", before = "umask 027" })
+    for _, name in ipairs { "trace.json", "report.html" } do
+      assert.are.equal("rw-r-----", lfs.attributes(child.path(name), "permissions"))
+    end
+    os.remove(child.path "report.html")
   end)
 
   it("is not left half-made by a run without a pool", function()
