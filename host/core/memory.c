@@ -17,6 +17,7 @@
 #include "core/fault.h"
 #include "core/limits.h"
 #include "core/memory_private.h"
+#include "core/trace.h"
 
 enum { PIECE = 64 * 1024 }; /* stays in the cache while the kernel copies it */
 
@@ -60,6 +61,7 @@ int shmx_memory_alloc(struct shmx_memory *memory, uint64_t size, unsigned flags,
   memory->live++;
   memory->handled += size + 1;
   SHMX_FAULT("w5");
+  if (memory->link && memory->link->trace) shmx_trace_wake(memory->link->trace); /* more may be charged */
   if ((flags & SHMX_ALLOC_ZERO) && !block->clean) memset(segment->data, 0, size);
   *out = segment;
   return 0;

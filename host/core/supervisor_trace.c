@@ -2,7 +2,8 @@
 /*
  * The trace: the supervisor reads what processes have recorded (trace.h), adds what it does itself, and writes the file
  * (trace_file.h): a few times a second, when a ring is half full, when a worker is buried, and at the end, which comes when
- * main is gone, however it went.
+ * main is gone, however it went. When a tick has found nothing to write there is no next one: who records something then
+ * wakes us (shmx_trace_wake).
  *
  * What is in the rings was written by other processes. Nothing in it is believed further than that a wrong record makes a
  * wrong line of the trace.
@@ -26,6 +27,10 @@ enum {
   KEPT = 1 << 14
 };
 
+struct counters {
+  uint64_t live, charged, in_flight;
+};
+
 struct sup_trace {
   struct shmx_trace_shm *shm;
   struct shmx_trace_file file;
@@ -33,7 +38,8 @@ struct sup_trace {
   struct shmx_ring rings[SHMX_CHARGES]; /* we read */
   int64_t told_attempt[SHMX_CHARGES];   /* when the last attempt began whose end was read */
   int64_t tick;
-  uint64_t live, charged, in_flight; /* as told last */
+  bool quiet;                        /* the last one had nothing to write */
+  struct counters told;              /* last */
   char failure[SHMX_TRACE_TEXT + 1]; /* main's, as far as it has come */
   size_t failure_size;
   struct sup_handover kept[KEPT]; /* circular */
@@ -277,15 +283,18 @@ static uint64_t count_in_flight(struct sup *s) {
   return count;
 }
 
+static struct counters count(struct sup *s) {
+  return (struct counters){.live = atomic_load(&s->domain->segment_bytes),
+                           .charged = shmx_domain_charged(s->domain),
+                           .in_flight = count_in_flight(s)};
+}
+
 static void put_counters(struct sup *s) {
-  struct sup_trace *t = s->trace;
-  uint64_t live = atomic_load(&s->domain->segment_bytes), charged = shmx_domain_charged(s->domain);
-  uint64_t in_flight = count_in_flight(s);
-  if (live != t->live || charged != t->charged) put_counter(s, "memory", "live", live, "in chunks", charged);
-  if (in_flight != t->in_flight) put_counter(s, "tasks", "in flight", in_flight, NULL, 0);
-  t->live = live;
-  t->charged = charged;
-  t->in_flight = in_flight;
+  struct counters now = count(s), *told = &s->trace->told;
+  if (now.live != told->live || now.charged != told->charged)
+    put_counter(s, "memory", "live", now.live, "in chunks", now.charged);
+  if (now.in_flight != told->in_flight) put_counter(s, "tasks", "in flight", now.in_flight, NULL, 0);
+  *told = now;
 }
 
 /* --- workers come and go --- */
@@ -364,9 +373,8 @@ static void flush(struct sup *s) {
 }
 
 static void take_sample(struct sup *s) {
-  if (!s->trace->report) return;
-  shmx_report_sample(s->trace->report, s->now, atomic_load(&s->domain->segment_bytes), shmx_domain_charged(s->domain),
-                     count_in_flight(s));
+  struct counters now = count(s);
+  if (s->trace->report) shmx_report_sample(s->trace->report, s->now, now.live, now.charged, now.in_flight);
 }
 
 void sup_trace_tend(struct sup *s) {
@@ -377,6 +385,7 @@ void sup_trace_tend(struct sup *s) {
   if (s->now < t->tick) return;
   t->tick = s->now + TICK_NS;
   put_counters(s);
+  t->quiet = t->file.used == 0;
   flush(s);
 }
 
@@ -384,7 +393,25 @@ struct shmx_trace_shm *sup_trace_shm(const struct sup *s) {
   return s->trace ? s->trace->shm : NULL;
 }
 
-int64_t sup_trace_deadline(const struct sup *s) { return s->trace ? s->trace->tick : -1; }
+/* Whether there is anything to write, or has been a moment ago: then more is to be expected. As long as tasks are under way
+ * their number can change without a record. */
+static bool has_news(struct sup *s) {
+  struct sup_trace *t = s->trace;
+  if (!t->quiet || t->file.used > 0) return true;
+  for (struct sup_peer *peer = s->peers; peer; peer = peer->next)
+    if (shmx_ring_available(&t->rings[peer->charge]) > 0) return true;
+  struct counters now = count(s);
+  return now.in_flight > 0 || memcmp(&now, &t->told, sizeof now) != 0;
+}
+
+/* As in plan() in supervisor.c: asked before a fence and after it, so that who has recorded something in between knows that
+ * we rest, or we see it. */
+int64_t sup_trace_deadline(struct sup *s) {
+  if (!s->trace) return -1;
+  bool news = has_news(s);
+  atomic_store_explicit(&s->trace->shm->rests, !news, memory_order_relaxed);
+  return news ? s->trace->tick : -1;
+}
 
 /* The trace in this mapping, written to this file, which is taken over on success. */
 static int create(struct shmx_trace_shm *shm, int file, struct sup_trace **out) {

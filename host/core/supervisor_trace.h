@@ -27,7 +27,7 @@ void sup_trace_read(struct sup *s);
 /* The same, and writes the file when it is time. */
 void sup_trace_tend(struct sup *s);
 /* When it wants to be tended though nothing has happened; -1: never. */
-int64_t sup_trace_deadline(const struct sup *s);
+int64_t sup_trace_deadline(struct sup *s);
 /* The end: the file gets its name. */
 void sup_trace_fini(struct sup *s);
 

@@ -34,6 +34,12 @@ static void push(struct shmx_trace *trace, const struct shmx_trace_record *recor
   if (!shmx_ring_has_room(&trace->ring) && shmx_link_wait_read(trace->link) < 0) return;
   shmx_ring_push(&trace->ring, record);
   if (trace->ring.index % (SHMX_TRACE_RECORDS / 2) == 0) shmx_link_rouse(trace->link);
+  else shmx_trace_wake(trace);
+}
+
+void shmx_trace_wake(struct shmx_trace *trace) {
+  atomic_thread_fence(memory_order_seq_cst);
+  if (atomic_load_explicit(&trace->shm->rests, memory_order_relaxed)) shmx_link_rouse(trace->link);
 }
 
 void shmx_trace_begin(struct shmx_trace *trace, uint32_t task, uint32_t slot, uint32_t attempt, int64_t now) {
@@ -43,6 +49,7 @@ void shmx_trace_begin(struct shmx_trace *trace, uint32_t task, uint32_t slot, ui
   atomic_store_explicit(&region->begun_slot, slot, memory_order_relaxed);
   atomic_store_explicit(&region->begun_attempt, attempt, memory_order_relaxed);
   atomic_store_explicit(&region->begun, now, memory_order_release);
+  shmx_trace_wake(trace);
 }
 
 /* What somebody else has decided counts more than what the worker has to say. */

@@ -73,6 +73,8 @@ enum shmx_trace_want { SHMX_WANT_TRACE, SHMX_WANT_REPORT, SHMX_WANTS };
 
 struct shmx_trace_shm {
   int64_t origin; /* main, once: the time that counts as 0 */
+  _Atomic uint32_t
+      rests; /* supervisor, before it rests: 1: it will not look by itself, since there was nothing to write */
   struct shmx_trace_target target[SHMX_WANTS];
   struct shmx_trace_region region[SHMX_CHARGES];
 };
@@ -93,6 +95,9 @@ void shmx_trace_attach(struct shmx_trace *trace, struct shmx_trace_shm *shm, str
 void shmx_trace_begin(struct shmx_trace *trace, uint32_t task, uint32_t slot, uint32_t attempt, int64_t now);
 /* Worker: it has run. */
 void shmx_trace_end(struct shmx_trace *trace, const char *name, const struct shmx_slot_shm *slot);
+
+/* There is something new to write: a supervisor that does not look for that by itself is woken. */
+void shmx_trace_wake(struct shmx_trace *trace);
 
 /* A message is about to be sent. */
 void shmx_trace_message(struct shmx_trace *trace, const struct shmx_message *message);

@@ -135,6 +135,46 @@ describe("a trace", function()
   end)
 end)
 
+describe("a trace to which nothing is added", function()
+  local idle = [[
+    local pool <close> = shmx.pool { workers = 1, init = function() end }
+    local function read(path) local file <close> = assert(io.open(path)) return file:read "a" end
+    local supervisor = read("/proc/" .. pool.workers[1].pid .. "/stat"):match "^%d+ %b() %a (%d+)"
+    local function count_rests()
+      return read("/proc/" .. supervisor .. "/status"):match "\nvoluntary_ctxt_switches:%s*(%d+)"
+    end
+    local function await_rest()
+      await(function()
+        local before = count_rests()
+        nap(0.3)
+        return count_rests() == before
+      end)
+    end
+    local function await_text(pattern)
+      await(function() return read("trace.json." .. shmx.pid()):find(pattern) end)
+    end
+    await_rest()
+  ]]
+
+  it("lets the supervisor sleep, and goes on with the next task", function()
+    local done = run(idle .. [[
+      pool:submit(double, 1):get()
+      await_text '"name":"double"'
+      await_rest()
+      local function twice(x) return 2 * x end
+      pool:submit(twice, 1):get()
+      await_text '"name":"twice"']])
+    assert.are.equal("", done.err)
+  end)
+
+  it("goes on with the next array of the script", function()
+    local done = run(idle .. [[
+      local a = shmx.array("u8", 32 << 20)
+      await_text '"in chunks":3%d%d%d%d%d%d%d[^%d]']])
+    assert.are.equal("", done.err)
+  end)
+end)
+
 describe("the trace of a task that was stopped", function()
   local function results(options, code)
     run(([[
