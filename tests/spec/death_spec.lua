@@ -70,6 +70,16 @@ describe("Ctrl-C", function()
     assert.are.same({ "false\tinterrupted!\n3\n", "", 0 }, { done.out, done.err, done.status })
   end)
 
+  it("in a loop over imap is told at the line of the script", function()
+    local done = run([[
+      local pool <close> = shmx.pool { workers = 1 }
+      local function endless() while true do end end
+      soon 'kill -INT PID'
+      for _ in pool:imap(math.abs, endless) do end]])
+    assert.are.equal(1, done.status)
+    assert.matches("^[^\n]*: script.lua:18: interrupted!\nstack traceback:\n", done.err)
+  end)
+
   it("twice ends everything at once", function()
     local done = run([[
       local pool <close> = shmx.pool { workers = 1, grace = 20 }
