@@ -128,13 +128,8 @@ static int refuse(lua_State *L, uint64_t size, int code) {
   case -E2BIG: return refuse_by_limit(L, bytes, "the memory budget is smaller than that; make less, " OR_RAISE);
   case -EDQUOT:
     return refuse_by_limit(L, bytes, "the memory budget is used up; close arrays you need no more, " OR_RAISE);
-  case -EFBIG:
-    return refuse_by_limit(L, bytes, "shared memory counts as a file, and no file may be that large (ulimit -f)");
-  case -ENOMEM:
-    return luaL_error(L,
-                      "cannot allocate %I bytes: the system has no memory left, or none for this process (ulimit -v)",
-                      (LUAI_UACINT)bytes);
-  default: return luaL_error(L, "cannot allocate %I bytes: %s", (LUAI_UACINT)bytes, strerror(-code));
+  case -EFBIG: return refuse_by_limit(L, bytes, shmx_explain(code));
+  default: return luaL_error(L, "cannot allocate %I bytes: %s", (LUAI_UACINT)bytes, shmx_explain(code));
   }
 }
 

@@ -42,12 +42,13 @@ static struct file *open_file(lua_State *L, const char *path) {
   lua_setmetatable(L, -2);
   file->fd = shmx_os_file_open(path, &file->size);
   if (file->fd == -EISDIR || file->fd == -ESPIPE) luaL_error(L, "cannot load %s: it is no regular file", path);
-  if (file->fd < 0) luaL_error(L, "cannot load %s: %s", path, strerror(-file->fd));
+  if (file->fd < 0) luaL_error(L, "cannot load %s: %s", path, shmx_os_explain(file->fd));
   return file;
 }
 
 static int cannot_read(lua_State *L, const struct file *file, int code) {
-  return luaL_error(L, "cannot load %s: %s", file->path, code == -ENODATA ? "it ends too early" : strerror(-code));
+  return luaL_error(L, "cannot load %s: %s", file->path,
+                    code == -ENODATA ? "it ends too early" : shmx_os_explain(code));
 }
 
 /* Reads the header: as much of the file as it turns out to need. */
@@ -90,7 +91,7 @@ static void map_elements(lua_State *L, struct file *file, const struct shmx_npy 
     luaL_error(L, "cannot map %s: its elements do not begin where one can; load it without mmap", file->path);
   struct shmx_array *array = shmx_array_push(L);
   int r = memory ? shmx_memory_map_file(memory, file->fd, file->size, &array->segment) : -ENOMEM;
-  if (r < 0) luaL_error(L, "cannot map %s: %s", file->path, strerror(-r));
+  if (r < 0) luaL_error(L, "cannot map %s: %s", file->path, shmx_os_explain(r));
   array->view = npy->view;
   array->view.data = (char *)array->segment->data + npy->offset;
 }
@@ -218,9 +219,9 @@ static int array_save(lua_State *L) {
   int r = write_file(path, &array->view);
   if (r == -EISDIR || r == -ESPIPE) return luaL_error(L, "cannot save %s: it is no regular file", path);
   if (r == -EFBIG)
-    return luaL_error(L, "cannot save %s: the elements take %I bytes, and no file may be that large (ulimit -f)", path,
-                      (LUAI_UACINT)shmx_view_nbytes(&array->view));
-  if (r < 0) return luaL_error(L, "cannot save %s: %s", path, strerror(-r));
+    return luaL_error(L, "cannot save %s: the elements take %I bytes, and %s", path,
+                      (LUAI_UACINT)shmx_view_nbytes(&array->view), shmx_os_explain(r));
+  if (r < 0) return luaL_error(L, "cannot save %s: %s", path, shmx_os_explain(r));
   lua_settop(L, 1);
   return 1;
 }

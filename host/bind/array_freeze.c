@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bind/array_parts.h"
+#include "bind/error.h"
 #include "bind/pool.h"
 #include "bind/process.h"
 #include "bind/runner.h"
@@ -66,7 +67,7 @@ static int array_freeze(lua_State *L) {
   int r = freeze(L);
   if (r == -EBUSY) return refuse_to_holders(L, shmx_array_check(L, 1)->segment);
   if (r == -EPIPE) return luaL_error(L, "cannot freeze the array: the supervisor process has died");
-  if (r < 0) return luaL_error(L, "cannot freeze the array: %s", strerror(-r));
+  if (r < 0) return luaL_error(L, "cannot freeze the array: %s", shmx_explain(r));
   lua_settop(L, 1);
   return 1;
 }

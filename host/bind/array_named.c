@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bind/array_parts.h"
+#include "bind/error.h"
 #include "bind/pool.h"
 #include "bind/process.h"
 #include "bind/runner.h"
@@ -26,13 +27,10 @@ static int cannot_make(lua_State *L, const char *name, uint64_t size, int code) 
   case -EINVAL: why = "that is no name for one: up to 199 bytes, without a slash"; break;
   case -ENOSPC: why = "there is no room left in /dev/shm"; break;
   case -EPIPE: why = "the supervisor process has died"; break;
-  case -EMFILE: why = "the limit of open files is reached (ulimit -n)"; break;
-  case -EFBIG:
-    why = lua_pushfstring(L, "it has %I bytes, and no file may be that large (ulimit -f)", (LUAI_UACINT)size);
-    break;
+  case -EFBIG: why = lua_pushfstring(L, "it has %I bytes, and %s", (LUAI_UACINT)size, shmx_os_explain(code)); break;
   case -EDQUOT:
   case -E2BIG: why = "the memory budget is used up (--memory, shmx.memory, or memory = of the pool)"; break;
-  default: why = strerror(-code); break;
+  default: why = shmx_explain(code); break;
   }
   return luaL_error(L, "cannot make the named array '%s': %s", name, why);
 }
@@ -70,7 +68,7 @@ static int array_attach(lua_State *L) {
     return luaL_error(L, "cannot attach '%s': it has %I bytes, and these elements take %I", name, (LUAI_UACINT)there,
                       (LUAI_UACINT)size);
   if (r == -EINVAL || r == -ENOENT) return luaL_error(L, "cannot attach '%s': there is no array of that name", name);
-  if (r < 0) return luaL_error(L, "cannot attach '%s': %s", name, strerror(-r));
+  if (r < 0) return luaL_error(L, "cannot attach '%s': %s", name, shmx_explain(r));
   array->view = view;
   array->view.data = array->segment->data;
   return 1;
@@ -84,7 +82,7 @@ static int array_path(lua_State *L) {
   shmx_array_check_end(L, 1);
   int r = shmx_memory_path(check_memory(L), array->segment, path, sizeof path, &offset);
   if (r == -EXDEV) return luaL_error(L, "the array is a mapped file, which has a path of its own");
-  if (r < 0) return luaL_error(L, "the array has no path: %s", strerror(-r));
+  if (r < 0) return luaL_error(L, "the array has no path: %s", shmx_explain(r));
   lua_pushstring(L, path);
   lua_pushinteger(L, (lua_Integer)offset + ((char *)array->view.data - (char *)array->segment->data));
   return 2;

@@ -20,6 +20,7 @@
 #include <xxhash.h>
 
 #include "bind/bytecode.h"
+#include "bind/error.h"
 #include "bind/weak.h"
 
 enum { YOUNG = 1, OLD = 2, CLOSURES = 3, RECENT = 4 }; /* user values; RECENT and the next ones: what was used last */
@@ -298,7 +299,7 @@ static void load_top(lua_State *L) {
 static void load_new(lua_State *L, int at, struct cache *cache, const struct shmx_code_view *code) {
   const char *bytes;
   int r = shmx_code_view_look(code, &bytes);
-  if (r < 0) luaL_error(L, "the code of a function cannot be had: %s", strerror(-r));
+  if (r < 0) luaL_error(L, "the code of a function cannot be had: %s", shmx_explain(r));
   const char *copy = lua_pushlstring(L, bytes, code->size);
   XXH128_hash_t xxh = XXH3_128bits(copy, code->size);
   if (xxh.low64 != code->hash[0] || xxh.high64 != code->hash[1]) {

@@ -2,11 +2,13 @@
 /* See error.h. */
 #include "bind/error.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "bind/array_parts.h"
+#include "os/os.h"
 
 /* The parts that are written in Lua lie in one folder, whose name on_failure keeps. */
 bool shmx_is_own_source(lua_State *L, const char *source) {
@@ -58,6 +60,14 @@ void shmx_refuse_end(lua_State *L, int last, const char *function) {
 
 int shmx_error_without(lua_State *L, const char *what, const char *method) {
   return shmx_error(L, "calling '%s' without a %s: write %s:%s(...), with a colon", method, what, what, method);
+}
+
+const char *shmx_explain(int code) {
+  switch (code) {
+  case -EDQUOT: return "the memory budget is used up (--memory, shmx.memory)";
+  case -EFBIG: return "shared memory counts as a file, and " SHMX_OS_FILE_TOO_LARGE;
+  default: return shmx_os_explain(code);
+  }
 }
 
 const char *shmx_push_type(lua_State *L, int index) {

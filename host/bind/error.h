@@ -28,6 +28,9 @@ static inline void shmx_check_end(lua_State *L, int last, const char *function) 
 /* The error of a method that was called with a dot, and so without `what` it belongs to: "pool", "task". */
 int shmx_error_without(lua_State *L, const char *what, const char *method);
 
+/* What a negative code means that came of making, mapping or sending shared memory. */
+const char *shmx_explain(int code);
+
 /* Pushes the type of a value as people read it: "shmx.task" and not "userdata". */
 const char *shmx_push_type(lua_State *L, int index);
 

@@ -25,7 +25,7 @@ static const char head[] = "ended\tseconds\tworker\tattempt\tstatus\tname\n";
 static void write_line(const char *line, size_t size) {
   int r = shmx_os_file_write(joblog, line, size);
   if (r == 0) return;
-  fprintf(stderr, "shmx: the job log cannot be written any more: %s\n", strerror(-r));
+  fprintf(stderr, "shmx: the job log cannot be written any more: %s\n", shmx_os_explain(r));
   shmx_joblog_is_open = false;
 }
 
@@ -87,7 +87,7 @@ static int open_joblog(lua_State *L) {
   int flags = O_WRONLY | O_CREAT | O_APPEND | (lua_toboolean(L, 2) ? 0 : O_TRUNC);
   if (joblog >= 0) return 0;
   joblog = shmx_os_open(path, flags, 0666);
-  if (joblog < 0) return shmx_error(L, "the job log cannot be written: %s: %s", path, strerror(-joblog));
+  if (joblog < 0) return shmx_error(L, "the job log cannot be written: %s: %s", path, shmx_os_explain(joblog));
   shmx_joblog_is_open = true;
   if (lseek(joblog, 0, SEEK_END) <= 0) write_line(head, sizeof head - 1);
   else if (lua_toboolean(L, 3)) write_line(end_of_cut, sizeof end_of_cut - 1);

@@ -252,7 +252,7 @@ static int trace(lua_State *L) {
   if (r == 0) return 0;
   if (which == SHMX_WANTS) return shmx_error(L, "nothing can be traced: %s", shmx_luapool_explain(r));
   return shmx_error(L, "the %s cannot be written: %s: %s", file_names[which], paths[which] ? paths[which] : "/dev/null",
-                    strerror(-r));
+                    shmx_os_explain(r));
 }
 
 /* core.trace_failure(task, text): what a failed task says */
@@ -294,7 +294,7 @@ static int stop_host(lua_State *L) {
   for (int i = 0; i < SHMX_WANTS && !shmx_os_forked(); i++)
     if (outcome->error[i] < 0)
       fprintf(stderr, "shmx: the %s could not be written: %s: %s; what was there before is unchanged\n", file_names[i],
-              outcome->path[i], strerror(-outcome->error[i]));
+              outcome->path[i], shmx_os_explain(outcome->error[i]));
   return 0;
 }
 

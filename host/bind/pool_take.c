@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "bind/chain.h"
+#include "bind/error.h"
 #include "bind/joblog.h"
 #include "bind/module.h"
 #include "bind/output.h"
@@ -25,14 +26,11 @@ const char *shmx_luapool_explain(int code) {
   case -ESHUTDOWN: return "the pool is broken";
   case -ESTALE: return "an array belongs to a pool whose supervisor has died; send a copy of it (a:copy())";
   case -EXDEV: return "a mapped file cannot be handed over; load it in the worker, or send a copy (a:copy())";
-  case -EDQUOT: return "the memory budget is used up (--memory, shmx.memory)";
   case -E2BIG: return "it is larger than the memory budget (--memory, shmx.memory)";
-  case -EFBIG: return "shared memory counts as a file, and no file may be that large (ulimit -f)";
-  case -EMFILE: return "the limit of open files is reached (ulimit -n)";
   case -ENOENT: return "the memory it points to does not exist any more";
   case -EPROTO: return "its message makes no sense";
   case -EINVAL: return "there are too many workers";
-  default: return strerror(-code);
+  default: return shmx_explain(code);
   }
 }
 

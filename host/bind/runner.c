@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bind/array.h"
+#include "bind/error.h"
 #include "bind/last_words.h"
 #include "bind/output.h"
 #include "bind/plain.h"
@@ -50,19 +51,11 @@ static int push_call(lua_State *L) {
   return count;
 }
 
-static const char *explain(int error) {
-  switch (error) {
-  case EDQUOT: return "the memory budget is used up";
-  case EMFILE: return "the limit of open files is reached (ulimit -n)";
-  default: return strerror(error);
-  }
-}
-
 /* Unpacks the function and its arguments, calls it, and packs what it returns. Nothing is on the stack. */
 static int perform(lua_State *L) {
   static const struct shmx_pack_names names[] = {{"result", 0}, {"result", 1}};
   if (shmx_here.error < 0)
-    return luaL_error(L, "the arguments of the task cannot be had: %s", explain(-shmx_here.error));
+    return luaL_error(L, "the arguments of the task cannot be had: %s", shmx_explain(shmx_here.error));
   struct shmx_delivery call = shmx_delivery_of(shmx_here.message);
   int count = shmx_plain_read(L, &call);
   if (count == 0) count = push_call(L);
@@ -139,15 +132,12 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
 static void push_refusal(lua_State *L, int error) {
   switch (error) {
   case -EXDEV: lua_pushliteral(L, "a mapped file cannot be handed over; return a copy (a:copy())"); break;
-  case -EFBIG:
-    lua_pushliteral(L, "the result needs a piece of shared memory that is larger than a file may be (ulimit -f)");
-    break;
   case -EDQUOT:
   case -E2BIG:
     lua_pushliteral(L, "the memory budget has no room for the result; return less, or raise the budget "
                        "(--memory, shmx.memory, or memory = of the pool)");
     break;
-  default: lua_pushfstring(L, "the system has no room for the result: %s", strerror(-error));
+  default: lua_pushfstring(L, "the system has no room for the result: %s", shmx_explain(error));
   }
 }
 

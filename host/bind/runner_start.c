@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind/error.h"
 #include "bind/module.h"
 #include "bind/output.h"
 #include "bind/runner_parts.h"
@@ -127,7 +128,7 @@ static int set_up(lua_State *L) {
   if (!shmx_here.guest) shmx_output_open(L);
   shmx_seed_differ(L);
   if (shmx_here.error < 0)
-    return luaL_error(L, "the options of the pool cannot be read: %s", strerror(-shmx_here.error));
+    return luaL_error(L, "the options of the pool cannot be read: %s", shmx_explain(shmx_here.error));
   lua_settop(L, 0);
   push_settings(L);
   luaL_checktype(L, 1, LUA_TTABLE);

@@ -169,7 +169,7 @@ static int start_worker(struct sup *s, struct sup_pool *pool, uint32_t lane, uin
   struct sup_peer *peer = calloc(1, sizeof *peer);
   if (!peer) return -ENOMEM;
   *peer = (struct sup_peer){.id = s->next_peer + 1, .pool = pool, .lane = lane, .number = number, .pidfd = -1};
-  int r = take_charge(s, &peer->charge) ? shmx_ledger_join(s->ledger, peer->id) : -EMFILE;
+  int r = take_charge(s, &peer->charge) ? shmx_ledger_join(s->ledger, peer->id) : -EUSERS;
   if (r == 0) {
     s->next_peer++;
     r = fork_worker(s, pool, peer);
@@ -213,9 +213,10 @@ static void start_next_worker(struct sup *s, struct sup_pool *pool) {
   shmx_workers_event(pool->workers, lane, r < 0 ? SHMX_WORKER_FORK_FAILED : SHMX_WORKER_FORKED, s->now);
   if (r == 0 || !shmx_workers_hopeless(pool->workers)) return;
   char why[256];
-  snprintf(why, sizeof why, "a worker cannot be started: %s",
-           r == -EMFILE ? "the limit of open files or of processes is reached (see ulimit -n); ask for fewer workers"
-                        : strerror(-r));
+  bool many = r == -EMFILE || r == -EAGAIN || r == -EUSERS;
+  snprintf(why, sizeof why, "a worker cannot be started: %s%s",
+           r == -EUSERS ? "all pools together have too many" : shmx_os_explain(r),
+           many ? "; ask for fewer workers" : "");
   break_pool(s, pool, why);
 }
 

@@ -35,6 +35,16 @@ enum { SLOW_PAGE_NS = 1000000, SLOW_FOR_NS = 500000000 };
 struct shmx_syscalls shmx_syscalls = {memfd_create, ftruncate, fallocate, pwrite, mmap,
                                       madvise,      sendmsg,   recvmsg,   fork};
 
+const char *shmx_os_explain(int code) {
+  switch (code) {
+  case -EAGAIN: return "the limit of processes is reached (ulimit -u, or that of the cgroup)"; /* of fork */
+  case -EFBIG: return SHMX_OS_FILE_TOO_LARGE;
+  case -EMFILE: return "the limit of open files is reached (ulimit -n)";
+  case -ENOMEM: return "the system has no memory left, or none for this process (ulimit -v, ulimit -d)";
+  default: return strerror(-code);
+  }
+}
+
 int shmx_os_above_standard(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
   int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;

@@ -32,6 +32,10 @@ struct shmx_syscalls {
 };
 extern struct shmx_syscalls shmx_syscalls;
 
+/* What a negative code of these functions means, for people: of a limit, how it is called. */
+const char *shmx_os_explain(int code);
+#define SHMX_OS_FILE_TOO_LARGE "no file may be that large (ulimit -f)"
+
 /* --- memory --- */
 
 /* A memory object of `size` bytes, sealed against shrinking and growing, and against execution where the kernel can.

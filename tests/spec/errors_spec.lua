@@ -157,7 +157,7 @@ describe("an error at the user's line", function()
   it("says that the process may not have more memory", function()
     local code = 'require "shmx".array("u8", 1 << 30)'
     assert.are.equal("script.lua:1: cannot allocate 1073741824 bytes: the system has no memory left, or none for this "
-      .. "process (ulimit -v)", message_of(code, { before = "ulimit -v 1000000", options = "--memory 4G" }))
+      .. "process (ulimit -v, ulimit -d)", message_of(code, { before = "ulimit -v 1000000", options = "--memory 4G" }))
   end)
 end)
 
@@ -263,6 +263,20 @@ for i = 1, 10 do tasks[i] = pool:submit(os.execute, "sleep 10") end
 for i = 1, 10 do tasks[i]:get() end]], { before = "ulimit -n 64" }))
     assert.matches("^script.lua:1: the supervisor .*/shmx%-host cannot be started: the limit of open files is reached",
       message_of('require "shmx".pool { workers = 1 }', { before = "ulimit -n 8" }))
+  end)
+
+  it("to have another process because of a limit names it", function()
+    local options = "--nproc=2 setpriv --reuid=54321 --clear-groups " .. child.program
+    local can = os.execute(("prlimit %s -e '' 2>/dev/null"):format(options))
+    if not can then return pending "needs to be root, and a program that others may run" end
+    assert.matches(" cannot be started: the limit of processes is reached %(ulimit %-u, or that of the cgroup%)",
+      message_of('require "shmx".pool { workers = 4, init = function() end }',
+        { program = "prlimit", options = options }))
+  end)
+
+  it("to have memory for a pool because of a limit names it", function()
+    assert.are.equal("script.lua:1: a pool cannot be opened: the system has no memory left, or none for this process "
+      .. "(ulimit -v, ulimit -d)", message_of('require "shmx".pool { workers = 1 }', { before = "ulimit -d 3000" }))
   end)
 
   it("of LUA_INIT in a worker only breaks the pool with its text", function()

@@ -49,7 +49,7 @@ describe("a limit on the size of files", function()
     assert.equal("", done.err)
     local made, returned, own, sent = done.out:match "^([^\n]*)\n([^\n]*)\n([^\n]*)\n(.*)\n$"
     assert.matches("^refused\t1\t.*script.lua:9: cannot allocate 314572800 bytes: " .. why .. "$", made)
-    assert.matches("^refused\t1\t.*the result needs .* larger than a file may be %(ulimit %-f%)$", returned)
+    assert.matches("^refused\t1\t.*the system has no room for the result: " .. why .. "$", returned)
     assert.equal("done\t1\t1", own)
     assert.matches("^false\tscript.lua:12: a task cannot be submitted: " .. why, sent)
   end)
@@ -71,7 +71,7 @@ describe("a limit on the size of files", function()
       for i = 1, 100 do names[i] = shmx.task { math.abs, i, name = ("x"):rep(100) } end
       print(#pool:execute(names))]], limit, "--joblog log")
     assert.equal("100\n", done.out)
-    assert.equal("shmx: the job log cannot be written any more: File too large\n", done.err)
+    assert.equal("shmx: the job log cannot be written any more: no file may be that large (ulimit -f)\n", done.err)
     done = run([[
       local pool <close> = shmx.pool { workers = 1 }
       for i = 1, 100 do pool:submit(math.abs, i) end
@@ -80,8 +80,8 @@ describe("a limit on the size of files", function()
         os.execute("prlimit --fsize=4096 --pid " .. supervisor)
       end):wait() ]], ":", "--trace trace")
     assert.equal("", done.out)
-    assert.equal("shmx: the trace could not be written: trace: File too large; what was there before is unchanged\n",
-      (done.err:gsub("/[^ ]*/", "")))
+    assert.equal("shmx: the trace could not be written: trace: no file may be that large (ulimit -f); what was there "
+      .. "before is unchanged\n", (done.err:gsub("/[^ ]*/", "")))
     assert.equal(0, done.status)
   end)
 
