@@ -83,6 +83,7 @@ describe("fill", function()
     end)
     assert.is_false(ok)
     assert.are.same({ 1, "crashed", 3 }, { #err.failures, err.failures[1].status, err.failures[1].attempt })
+    assert.are.equal("rows 1 to 2", err.failures[1].place)
     assert.are.equal(14, array:sum())
   end)
 
