@@ -25,10 +25,7 @@ alone.fail_by = nil
 function alone.is(pool) return rooms[pool] ~= nil end
 
 -- What belongs to the pool with which a method was called.
-local function own(pool, method)
-  return rooms[pool]
-    or options.fail("calling '%s' without a pool: write pool:%s(...), with a colon", method, method)
-end
+local function own(pool, method) return rooms[pool] or options.fail_without("pool", method) end
 
 ---Raises an error unless it is a pool without workers, and open.
 function alone.check(pool, method)

@@ -20,6 +20,13 @@ function options.fail(format, ...)
   error(core.where() .. format:format(...), 0)
 end
 
+---Raises the error of a method that was called with a dot, and so without what it belongs to.
+---@param what string  such as "pool"
+---@param method string
+function options.fail_without(what, method)
+  options.fail("calling '%s' without a %s: write %s:%s(...), with a colon", method, what, what, method)
+end
+
 ---The type of a value, also of one of our own.
 ---@param value any
 ---@return string

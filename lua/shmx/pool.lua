@@ -441,9 +441,7 @@ end
 
 ---Kills the worker's process; the pool starts another in its place.
 function Worker:kill(...)
-  if getmetatable(self) ~= Worker then
-    options.fail("calling 'kill' without a worker: write worker:kill(), with a colon")
-  end
+  if getmetatable(self) ~= Worker then options.fail_without("worker", "kill") end
   options.check_end("kill", 0, ...)
   core.kill(self.pid)
 end

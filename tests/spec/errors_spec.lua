@@ -97,7 +97,7 @@ describe("an error at the user's line", function()
     { "a dot instead of a colon with close", head .. "pool.close()",
       "script.lua:3: calling 'close' without a pool: write pool:close(...), with a colon" },
     { "a dot instead of a colon with kill", head .. "pool:submit(print):wait()\npool.workers[1].kill()",
-      "script.lua:4: calling 'kill' without a worker: write worker:kill(), with a colon" },
+      "script.lua:4: calling 'kill' without a worker: write worker:kill(...), with a colon" },
     { "a dot instead of a colon without workers",
       "local pool = require 'shmx'.pool { workers = 0 }\npool.submit(print)",
       "script.lua:2: calling 'submit' without a pool: write pool:submit(...), with a colon" },
