@@ -24,7 +24,7 @@ void shmx_modules_refresh_fields(lua_State *L);
  * globals. */
 bool shmx_modules_name(lua_State *L, const struct shmx_modules *modules, int index);
 
-/* Whether the table at `index` is the module of that name now, or the globals for "_G". Cannot raise for a name that the
+/* Whether the value at `index` is the module of that name now, or the globals for "_G". Cannot raise for a name that the
  * state has as a string. */
 bool shmx_modules_is(lua_State *L, int index, const char *name);
 

@@ -41,7 +41,8 @@ static bool learn_upvalue(lua_State *L, struct shmx_plain_upvalue *upvalue) {
   char scratch[SHMX_SCALAR_MAX + SHMX_SCALAR_STRING];
   upvalue->module[0] = 0;
   if (shmx_scalar_put(L, lua_gettop(L), scratch, scratch + sizeof scratch)) return true;
-  if (!lua_istable(L, -1) || !shmx_modules_name(L, shmx_modules_refresh(L), lua_gettop(L))) return false;
+  bool may_be_module = lua_istable(L, -1) || lua_iscfunction(L, -1);
+  if (!may_be_module || !shmx_modules_name(L, shmx_modules_refresh(L), lua_gettop(L))) return false;
   size_t size;
   const char *name = lua_tolstring(L, -1, &size);
   bool fits = size > 0 && size <= SHMX_PLAIN_NAME && strlen(name) == size;

@@ -108,6 +108,30 @@ describe("a function that is submitted again and again", function()
     assert.are.equal("AB", pool:submit(upper, "ab"):get())
   end)
 
+  it("finds a module that is a C function by its name, as long as it is one", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    local file <close> = assert(io.open(folder .. "/shouts.lua", "w"))
+    file:write "return coroutine.wrap(function(x) while true do x = coroutine.yield(x:upper()) end end)"
+    file:close()
+    local path = package.path
+    package.path = folder .. "/?.lua;" .. path
+    finally(function()
+      package.path, package.loaded.shouts = path, nil
+      os.execute("rm -r " .. folder)
+    end)
+    local own <close> = shmx.pool { workers = 1, progress = false }
+    local shouts = require "shouts"
+    local function upper(x) return shouts(x) end
+    repeatedly(function() assert.are.equal("AB", own:submit(upper, "ab"):get()) end)
+    package.loaded.shouts = "another"
+    local _, err = pcall(own.submit, own, upper, "ab")
+    assert.matches('upvalue "shouts": a C function that is no field of a loaded module', tostring(err))
+    package.loaded.shouts = shouts
+    assert.are.equal("AB", own:submit(upper, "ab"):get())
+  end)
+
   it("may stop to be what it was: another of the same definition takes its place", function()
     for i = 1, TIMES do
       local function add(x) return x + i end
