@@ -28,11 +28,11 @@ void shmx_trace_attach(struct shmx_trace *trace, struct shmx_trace_shm *shm, str
   link->trace = trace;
 }
 
-/* The supervisor reads the traces on its way; who has filled half a ring calls it, who has filled all of it waits. When it
- * does not come any more, nobody will miss the record. */
+/* The supervisor reads the traces on its way; who has filled half a ring calls it, who has filled all of it waits: again, if
+ * it had looked at this ring before that was full. When it does not come any more, nobody will miss the record. */
 static void push(struct shmx_trace *trace, const struct shmx_trace_record *record) {
-  if (!shmx_ring_has_room(&trace->ring) && shmx_link_wait_read(trace->link) < 0) return;
-  shmx_ring_push(&trace->ring, record);
+  while (!shmx_ring_push(&trace->ring, record))
+    if (shmx_link_wait_read(trace->link) < 0) return;
   if (trace->ring.index % (SHMX_TRACE_RECORDS / 2) == 0) shmx_link_rouse(trace->link);
   else shmx_trace_wake(trace);
 }
