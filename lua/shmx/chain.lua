@@ -40,9 +40,14 @@ local function fail(task, cancelled, value, cause)
   task.error.cause = cause
 end
 
+local function word(status) return status == "timeout" and "timed out" or status end
+
+-- In a long chain only the input and what began it are named: a text of all of them would grow with each task.
 local function explain(input)
-  return ("its input %s %s: %s"):format(input.name, input.status == "timeout" and "timed out" or input.status,
-    input.error.message)
+  local cause = input.error.cause
+  if not cause then return ("its input %s %s: %s"):format(input.name, word(input.status), input.error.message) end
+  return ("its input %s %s because task %s %s: %s"):format(input.name, word(input.status), cause.name,
+    word(cause.status), cause.message)
 end
 
 local function fail_by(task, input)
@@ -158,6 +163,33 @@ end
 core.on_chain(defer, resolve)
 alone.fail_by = fail_by
 
+-- Appends the task to `order`, behind those of its inputs that are listed, and so on; a chain may be longer than Lua's
+-- stack is deep. A task that is `open` waits for what stands above it on the stack.
+local function append_inputs_first(task, listed, order)
+  local stack = { task }
+  while #stack > 0 do
+    local top = stack[#stack]
+    if listed[top] == "open" or listed[top] == "done" then
+      if listed[top] == "open" then order[#order + 1] = top end
+      listed[top] = "done"
+      stack[#stack] = nil
+    else
+      listed[top] = "open"
+      for _, input in ipairs(core.inputs(top)) do
+        if listed[input] == "new" then stack[#stack + 1] = input end
+      end
+    end
+  end
+end
+
+-- The tasks, each once.
+local function inputs_first(tasks)
+  local listed, order = {}, {}
+  for _, task in ipairs(tasks) do listed[task] = "new" end
+  for _, task in ipairs(tasks) do append_inputs_first(task, listed, order) end
+  return order
+end
+
 ---Submits tasks that were made by shmx.task, inputs before those that have them as arguments. Only they can be skipped:
 ---the name that pool:with gives is that of many.
 ---@param pool shmx.Pool
@@ -166,17 +198,9 @@ alone.fail_by = fail_by
 ---@param retries integer?
 function chain.publish_all(pool, tasks, timeout, retries)
   local send = alone.is(pool) and alone.publish or raw.publish
-  local listed, done = {}, {}
-  for _, task in ipairs(tasks) do listed[task] = true end
-  local function publish(task)
-    if done[task] then return end
-    done[task] = true
-    for _, input in ipairs(core.inputs(task)) do
-      if listed[input] then publish(input) end
-    end
+  for _, task in ipairs(inputs_first(tasks)) do
     if not (joblog.resumes and core.skip(task)) then send(pool, task, timeout, retries) end
   end
-  for _, task in ipairs(tasks) do publish(task) end
 end
 
 ---True while tasks of the pool wait for their inputs.

@@ -80,6 +80,16 @@ describe("a task as an argument", function()
     assert.are.same({ 2, 3, 5 }, { a.result, b.result, c.result })
   end)
 
+  it("can be last in a list that begins with the end of the chain, however long", function()
+    local task, list, count = nil, {}, 20000
+    for i = count, 1, -1 do
+      task = shmx.task(increment, task or 0)
+      list[i] = task
+    end
+    local function execute(...) return pool:execute((...)) end
+    assert.are.equal(count, execute(list, table.unpack({}, 1, 900000))[1].result) -- on a stack that is nearly full
+  end)
+
   it("must be submitted to a pool, some time", function()
     assert.matches("^[^\n]*chain_spec.lua:%d+: task increment, an argument of increment, has not been submitted",
       raised(pool.submit, pool, increment, shmx.task(increment, 1)))
@@ -105,7 +115,7 @@ describe("a failed input", function()
     local bad = pool:submit(function() os.execute "sleep 0.1" error("no bread", 0) end)
     local first = pool:submit(increment, bad)
     local second = pool:submit(add, pool:submit(increment, 1), first)
-    assert.matches("task add failed: its input increment failed: its input function .* failed: no bread",
+    assert.matches("task add failed: its input increment failed because task function <.*> failed: no bread",
       raised(second.get, second))
     assert.are.same({ "failed", "failed" }, { first.status, second.status })
     assert.are.equal(bad.error, first.error.cause)
@@ -134,6 +144,13 @@ describe("a failed input", function()
     assert.is_true(task:wait(20))
     assert.are.equal("failed", task.status)
     assert.matches("first", task.error.cause.message)
+  end)
+
+  it("makes texts in a long chain that do not grow with it", function()
+    local task = pool:submit(increment, pool:submit(error, "first"))
+    for _ = 1, 500 do task = pool:submit(increment, task) end
+    task:wait()
+    assert.are.equal("its input increment failed because task error failed: first", task.error.message)
   end)
 end)
 
