@@ -15,6 +15,8 @@
 
 #include "os/os.h"
 
+enum { PATH_ROOM = sizeof((struct shmx_os_replacement *)0)->path, LINKS_MAX = 40 };
+
 int shmx_os_open(const char *path, int flags, mode_t mode) {
   int fd = open(path, flags | O_CLOEXEC, mode);
   return fd < 0 ? -errno : shmx_os_above_standard(fd);
@@ -93,14 +95,30 @@ int shmx_os_file_write(int fd, const void *bytes, uint64_t size) {
 
 /* --- replacing --- */
 
+/* Replaces a path by what it leads to, if it is a symbolic link: one to a file that does not exist yet. */
+static int follow_links(char path[PATH_ROOM]) {
+  for (int links = 0; links < LINKS_MAX; links++) {
+    char target[PATH_ROOM];
+    ssize_t length = readlink(path, target, sizeof target);
+    if (length < 0) return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+    char *slash = strrchr(path, '/'), *end = target[0] == '/' || !slash ? path : slash + 1;
+    if (end - path + length >= PATH_ROOM) return -ENAMETOOLONG;
+    memcpy(end, target, (size_t)length);
+    end[length] = 0;
+  }
+  return -ELOOP;
+}
+
 /* Where the file really is, behind symbolic links, and what it may be read and written by. A file that does not exist yet
- * is as the process makes files. */
+ * is as the process makes files. What exists and has no path, such as a pipe behind /dev/stdout, is no file. */
 static int find_target(struct shmx_os_replacement *r, const char *path, mode_t *mode) {
   struct stat status;
   *mode = 0;
   if (!realpath(path, r->path)) {
     if (errno != ENOENT) return -errno;
-    return snprintf(r->path, sizeof r->path, "%s", path) < (int)sizeof r->path ? 0 : -ENAMETOOLONG;
+    if (stat(path, &status) == 0) return -ESPIPE;
+    if (snprintf(r->path, sizeof r->path, "%s", path) >= (int)sizeof r->path) return -ENAMETOOLONG;
+    return follow_links(r->path);
   }
   if (stat(r->path, &status) < 0) return -errno;
   if (!S_ISREG(status.st_mode)) return S_ISDIR(status.st_mode) ? -EISDIR : -ESPIPE;

@@ -63,6 +63,31 @@ describe("a saved array", function()
     assert.equal("rw-r-----", lfs.attributes(path "old.npy", "permissions"))
   end)
 
+  it("makes the file that symbolic links lead to", function()
+    local lfs = require "lfs"
+    assert(os.execute(("cd '%s' && mkdir there && ln -s there/b far.npy && ln -s c there/b"):format(path ".")))
+    elements("i8"):save(path "far.npy")
+    same(elements "i8", shmx.load(path "there/c"))
+    assert.equal("link", lfs.symlinkattributes(path "far.npy", "mode"))
+    assert.equal("link", lfs.symlinkattributes(path "there/b", "mode"))
+    assert(os.execute(("cd '%s' && ln -s round.npy round.npy"):format(path ".")))
+    fails("cannot save [^\n]*/round.npy: Too many levels of symbolic links", shmx.array("i8", 1).save,
+      shmx.array("i8", 1), path "round.npy")
+  end)
+
+  it("refuses a link to what is no file, such as /dev/stdout on a pipe, and leaves it", function()
+    local lfs = require "lfs"
+    local pipe <close> = assert(io.popen("cat >/dev/null", "w"))
+    local link = path "out.npy"
+    for name in lfs.dir "/proc/self/fd" do
+      local target = lfs.symlinkattributes("/proc/self/fd/" .. name, "target") or ""
+      if target:find "^pipe:" then assert(lfs.link("/proc/" .. shmx.pid() .. "/fd/" .. name, link, true)) break end
+    end
+    fails("cannot save [^\n]*/out.npy: it is no regular file", shmx.array("i8", 1).save, shmx.array("i8", 1), link)
+    assert.equal("link", lfs.symlinkattributes(link, "mode"))
+    pipe:write("")
+  end)
+
   it("leaves the old file and nothing else when the new one is larger than a file may be", function()
     local run = child.run([[
       local shmx, lfs = require "shmx", require "lfs"
