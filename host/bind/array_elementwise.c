@@ -32,9 +32,22 @@ struct call {
 
 static bool is_operator(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
 
+/* Raises an error of an operator, at the script's line also where a C function has used it: that of a string to which an
+ * array is added, table.sort, math.max. */
+static int operator_error(lua_State *L, const char *message) {
+  lua_Debug frame;
+  int level = 1;
+  while (lua_getstack(L, level, &frame) && lua_getinfo(L, "l", &frame) && frame.currentline < 0) level++;
+  luaL_where(L, level);
+  lua_pushstring(L, message);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
 static int bad_operand(lua_State *L, int arg, const char *problem) {
   if (!is_operator(L)) return shmx_array_bad_argument(L, arg, "%s", problem);
-  return luaL_error(L, "bad operand of '%s' (%s)", lua_tostring(L, lua_upvalueindex(1)), problem);
+  const char *sign = lua_tostring(L, lua_upvalueindex(1));
+  return operator_error(L, lua_pushfstring(L, "bad operand of '%s' (%s)", sign, problem));
 }
 
 static enum shmx_scalar_kind check_kind(lua_State *L, int arg) {
@@ -94,6 +107,7 @@ static void widen_comparison(lua_State *L, struct call *call) {
 static void promote(lua_State *L, struct call *call) {
   bool strong = false;
   int first = first_promoted(call);
+  if (first == 1 && !call->array[0]) check_kind(L, 1);
   for (int i = first; i < call->operands; i++) {
     if (!call->array[i]) continue;
     enum shmx_dtype dtype = call->array[i]->view.dtype;
@@ -107,7 +121,6 @@ static void promote(lua_State *L, struct call *call) {
                   : i == first ? shmx_dtype_of_kind(kind)
                                : shmx_promote(call->dtype, shmx_dtype_of_kind(kind));
   }
-  if (first == 1 && !call->array[0]) check_kind(L, 1);
   widen_comparison(L, call);
   call->result = shmx_op_result(call->op, call->dtype);
   if (shmx_op_find(call->op, call->dtype)) return;
@@ -226,7 +239,7 @@ void shmx_array_add_ops(lua_State *L) {
 
 /* Lua makes one boolean of whatever a comparison gives. */
 static int compare(lua_State *L) {
-  return luaL_error(L, "arrays are compared element by element, by a:lt(b), a:le(b), a:gt(b) or a:ge(b)");
+  return operator_error(L, "arrays are compared element by element, by a:lt(b), a:le(b), a:gt(b) or a:ge(b)");
 }
 
 void shmx_array_add_operators(lua_State *L) {

@@ -149,8 +149,9 @@ static int array_take(lua_State *L) {
   if (choice.dtype != SHMX_BOOL) return take_positions(L, axis, clip);
   if (axis < 0) return take_masked(L);
   if (choice.ndim != 1 || choice.shape[0] != in.shape[axis]) {
-    return shmx_array_bad_argument(L, CHOICE, "the mask has the shape %s, axis %d has %I elements",
-                                   shmx_array_push_shape(L, &choice), axis + 1, (LUAI_UACINT)in.shape[axis]);
+    return shmx_array_bad_argument(L, CHOICE, "the mask has the shape %s, axis %d has %I element%s",
+                                   shmx_array_push_shape(L, &choice), axis + 1, (LUAI_UACINT)in.shape[axis],
+                                   in.shape[axis] == 1 ? "" : "s");
   }
   mask_to_positions(L, &choice);
   return take_positions(L, axis, false);
@@ -160,6 +161,9 @@ static int array_take(lua_State *L) {
 static struct shmx_view check_values(lua_State *L, const struct shmx_view *target, int64_t count, uint64_t *element) {
   enum { VALUES = 3 };
   if (!shmx_array_test(L, VALUES)) {
+    if (lua_type(L, VALUES) != LUA_TNUMBER && lua_type(L, VALUES) != LUA_TBOOLEAN) {
+      shmx_array_bad_argument(L, VALUES, "an array or a number is expected, got %s", shmx_array_describe(L, VALUES));
+    }
     if (!shmx_element_store(L, VALUES, target->dtype, element)) {
       shmx_array_bad_argument(L, VALUES, "%s", shmx_element_problem(L, VALUES, target->dtype));
     }

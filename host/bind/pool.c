@@ -287,7 +287,8 @@ static int is_task(lua_State *L) {
 static int index_pool(lua_State *L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "workers") != 0) return 0;
+  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "workers") != 0)
+    return shmx_error(L, "a pool has no field or method \"%s\"", luaL_tolstring(L, 2, NULL));
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_pushvalue(L, 1);
   lua_call(L, 1, 1);

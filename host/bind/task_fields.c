@@ -66,8 +66,20 @@ static int push_worker(lua_State *L, const struct shmx_task *task) {
   return 1;
 }
 
+static int push_seconds(lua_State *L, const struct shmx_task *task) {
+  if (!shmx_task_has_ended(task) || task->nanoseconds == 0) return 0;
+  lua_pushnumber(L, (double)task->nanoseconds * 1e-9);
+  return 1;
+}
+
+static int push_error(lua_State *L, struct shmx_task *task) {
+  if (task->status <= SHMX_TASK_DONE) return 0;
+  task->looked_at = true;
+  lua_getiuservalue(L, 1, SHMX_TASK_RESULTS);
+  return 1;
+}
+
 static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
-  bool ended = shmx_task_has_ended(task);
   if (strcmp(key, "result") == 0) return push_result(L, task);
   else if (strcmp(key, "id") == 0) lua_pushinteger(L, task->id);
   else if (strcmp(key, "status") == 0) lua_pushstring(L, status_of(L, task));
@@ -78,12 +90,9 @@ static int push_field(lua_State *L, struct shmx_task *task, const char *key) {
   else if (strcmp(key, "handovers") == 0) return push_handovers(L);
   else if (strcmp(key, "attempt") == 0) lua_pushinteger(L, attempt_of(L, task));
   else if (strcmp(key, "worker") == 0) return push_worker(L, task);
-  else if (strcmp(key, "seconds") == 0 && ended && task->nanoseconds > 0)
-    lua_pushnumber(L, (double)task->nanoseconds * 1e-9);
-  else if (strcmp(key, "error") == 0 && task->status > SHMX_TASK_DONE) {
-    task->looked_at = true;
-    lua_getiuservalue(L, 1, SHMX_TASK_RESULTS);
-  } else return 0;
+  else if (strcmp(key, "seconds") == 0) return push_seconds(L, task);
+  else if (strcmp(key, "error") == 0) return push_error(L, task);
+  else return shmx_error(L, "a task has no field or method \"%s\"", key);
   return 1;
 }
 
@@ -91,7 +100,8 @@ int shmx_task_index(lua_State *L) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   struct shmx_task *task = shmx_task_check(L, 1);
-  return lua_type(L, 2) == LUA_TSTRING ? push_field(L, task, lua_tostring(L, 2)) : 0;
+  if (lua_type(L, 2) == LUA_TSTRING) return push_field(L, task, lua_tostring(L, 2));
+  return shmx_error(L, "a task has no field or method [%s]", luaL_tolstring(L, 2, NULL));
 }
 
 /* --- text --- */

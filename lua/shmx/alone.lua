@@ -105,7 +105,7 @@ end
 
 function meta.__index(_, key)
   if key == "workers" then return {} end
-  return Alone[key] or alone.methods[key]
+  return Alone[key] or alone.methods[key] or options.fail("a pool has no field or method \"%s\"", tostring(key))
 end
 
 meta.__newindex = options.refuse_field

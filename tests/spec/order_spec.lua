@@ -259,6 +259,7 @@ describe("put", function()
     local a = shmx.array("u8", 3)
     refuses("bad argument #2 to 'put' (position 4, which is number 2, is out of range for 3 elements)", a.put, a,
       shmx.from { 1, 4 }, 9)
+    refuses("bad argument #3 to 'put' (an array or a number is expected, got table)", a.put, a, shmx.from { 1 }, {})
     refuses("bad argument #3 to 'put' (256 is not between 0 and 255)", a.put, a, shmx.from { 1 }, 256)
     refuses("bad argument #3 to 'put' (there are 2 values for 3 elements)", a.put, a, shmx.from { 1, 2, 3 },
       shmx.from({ 1, 2 }, "u8"))
