@@ -158,6 +158,17 @@ static void settle_process(lua_State *L) {
   shmx_stop_listen(L);
 }
 
+/* What is on the top is not all that there is to say when the heap was too small to begin with. */
+static void say_failure(lua_State *L, int status, char *text, size_t room) {
+  if (status == LUA_ERRMEM && shmx_runner_met_limit(status)) {
+    snprintf(text, room,
+             "a worker's Lua heap is larger than max_memory_per_worker allows (%zu bytes) before its first task",
+             shmx_here.quota->most);
+  } else {
+    snprintf(text, room, "%s", lua_tostring(L, -1));
+  }
+}
+
 int shmx_runner_start(void *context, int error, const struct shmx_incoming *config, char *text, size_t room) {
   if (!shmx_here.L) shmx_runner_prepare(context); /* there was not enough memory then */
   lua_State *L = shmx_here.L;
@@ -171,9 +182,10 @@ int shmx_runner_start(void *context, int error, const struct shmx_incoming *conf
   shmx_packet_init(&shmx_here.packet);
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, set_up);
-  bool ok = lua_pcall(L, 0, 0, 1) == LUA_OK;
+  int status = lua_pcall(L, 0, 0, 1);
+  bool ok = status == LUA_OK;
   if (!ok && !shmx_here.prints_itself) shmx_output_finish();
-  if (!ok) snprintf(text, room, "%s", lua_tostring(L, -1));
+  if (!ok) say_failure(L, status, text, room);
   lua_settop(L, 0);
   return ok ? 0 : -1;
 }

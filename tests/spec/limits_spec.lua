@@ -358,6 +358,17 @@ describe("a worker's limits", function()
     end)
   end)
 
+  it("say so when a worker cannot even start within them", function()
+    local text = "a worker's Lua heap is larger than max_memory_per_worker allows %(1024 bytes%) before its first task"
+    local given = { workers = 1, max_memory_per_worker = "1K" }
+    with_pool(given, function(pool)
+      local task = pool:submit(pause, 0)
+      assert.matches("its pool is broken: " .. text, raised(task.get, task))
+    end)
+    given.init = function() end
+    assert.matches("the pool cannot start: " .. text, raised(shmx.pool, given))
+  end)
+
   it("must make sense", function()
     assert.matches("bad option 'max_tasks_per_worker' to 'pool'", raised(shmx.pool, { max_tasks_per_worker = 0 }))
     assert.matches("bad option 'max_memory_per_worker' to 'pool'", raised(shmx.pool, { max_memory_per_worker = "x" }))
