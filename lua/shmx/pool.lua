@@ -269,6 +269,11 @@ View.__newindex = options.refuse_field
 
 function View:__tostring() return tostring(views[self].pool) .. " with options" end
 
+function View:__close(err)
+  local pool = views[self].pool
+  debug.getmetatable(pool).__close(pool, err)
+end
+
 function View:submit(f, ...)
   local pool, with = target(self, "submit")
   return submit_with(pool, with, with.name, f, ...)
@@ -281,9 +286,9 @@ local function check_tasks(tasks)
   if type(tasks) ~= "table" then
     options.fail("bad argument #1 to 'execute' (a task or a list of tasks expected, got %s)", options.type(tasks))
   end
-  for i, task in ipairs(tasks) do
-    if not core.is_task(task) then
-      options.fail("bad argument #1 to 'execute' (element %d is not a task but a %s)", i, options.type(task))
+  for i = 1, #tasks do -- not by ipairs: what stands behind a nil would not be run, and nobody would know
+    if not core.is_task(tasks[i]) then
+      options.fail("bad argument #1 to 'execute' (element %d is not a task but a %s)", i, options.type(tasks[i]))
     end
   end
   return tasks
@@ -334,13 +339,24 @@ function Pool:map(f, values, ...)
   return map(pool, f, values, count, state.workers, sender(pool, with), chunk)
 end
 
+-- An iterator over a list, which may grow meanwhile. What stands behind a nil would be left out in silence.
+local function values_of(method, list)
+  local index = 0
+  return function()
+    index = index + 1
+    if list[index] == nil and index < #list then
+      options.fail("bad argument #2 to '%s' (element %d of the list is nil, which would end it)", method, index)
+    end
+    return list[index]
+  end
+end
+
 -- The source of a stream: an iterator with what belongs to it, or the values of a list.
 local function read_source(method, source, state, control, closing, ...)
   options.check_end(method, 5, ...)
   if type(source) == "table" and not getmetatable(source) then
     refuse_more(method, state)
-    local index = 0
-    return function() index = index + 1 return source[index] end
+    return values_of(method, source)
   end
   local meta = debug.getmetatable(source)
   if type(source) == "function" or meta and meta.__call then return source, state, control, closing end
@@ -378,8 +394,18 @@ function Pool:imap(f, iterator, ...) return open_stream(self, "imap", true, f, i
 ---@param ... any
 function Pool:imap_unordered(f, iterator, ...) return open_stream(self, "imap_unordered", false, f, iterator, ...) end
 
+-- The values, with the first result of each task in its place.
+local function first_results(...)
+  local values = table.pack(...)
+  for i = 1, values.n do
+    if core.is_task(values[i]) then values[i] = (values[i]:get()) end
+  end
+  return table.unpack(values, 1, values.n)
+end
+
 ---Calls `f(slice, first, ...)` in the workers for slices of the array, which they write in place and at the same time.
----The slices of a worker that died are done again, twice unless `retries` says otherwise.
+---The slices of a worker that died are done again, twice unless `retries` says otherwise. Tasks among the arguments are
+---waited for.
 ---@param array shmx.Array
 ---@param f fun(slice: shmx.Array, first: integer, ...)  `first` is the row of the array that is the slice's first
 ---@param ... any
@@ -388,7 +414,7 @@ function Pool:fill(array, f, ...)
   local pool, with = target(self, "fill")
   local state = states[pool]
   local patient = setmetatable({ retries = with.retries or state.retries or fill.retries }, { __index = with })
-  return fill.fill(state, sender(pool, patient), array, f, ...)
+  return fill.fill(state, sender(pool, patient), array, f, first_results(...))
 end
 
 --- closing ---

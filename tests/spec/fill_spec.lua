@@ -47,6 +47,16 @@ describe("fill", function()
     assert.are.equal(2 * base:sum(), sums:sum())
   end)
 
+  it("waits for tasks among its arguments, and gives f their results", function()
+    local input = pool:submit(function() os.execute "sleep 0.05" return 7, 8 end)
+    local array = pool:fill(shmx.array("i64", 20), function(slice, _, x, y) slice:fill(x + y) end, input, 5)
+    assert.are.same({ 12, 12 }, { array:min(), array:max() })
+    local bad = pool:submit(error, "no input", 0)
+    local ok, err = pcall(pool.fill, pool, array, write_rows, bad)
+    assert.is_false(ok)
+    assert.matches("task error failed in worker %d: no input", tostring(err))
+  end)
+
   it("works at the same time in several workers", function()
     local workers = pool:fill(shmx.array("u8", 8), function(slice)
       os.execute "sleep 0.05"

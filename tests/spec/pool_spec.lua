@@ -227,6 +227,27 @@ describe("closing a pool", function()
     assert.are.equal("cancelled", t.status)
   end)
 
+  it("is what <close> does to a pool with options", function()
+    local t, long
+    do
+      local pool <close> = shmx.pool({ workers = 1 }):with { name = "view" }
+      t = pool:submit(function() pause(0.1) return 5 end)
+    end
+    assert.are.same({ 5, "view" }, { t.result, t.name })
+    assert.has_error(function()
+      local pool <close> = shmx.pool({ workers = 1, grace = 0 }):with { name = "view" }
+      long = pool:submit(pause, 20)
+      await(function() return long.status == "running" end)
+      error "out of here"
+    end)
+    assert.are.equal("crashed", long.status)
+    do
+      local pool <close> = shmx.pool({ workers = 0 }):with { name = "view" }
+      t = pool
+    end
+    assert.are.equal("shmx.pool (closed) with options", tostring(t))
+  end)
+
   it("happens at once when it is collected", function()
     local run = child.run([[
       local shmx = require "shmx"
