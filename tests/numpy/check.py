@@ -50,6 +50,12 @@ def histogram(a, bins, span=None, weights=None):
     return np.bincount(places, None if weights is None else weights[inside], bins), edges
 
 
+def into(a, parts, value):
+    """The array, after a copy of the value has been written where the ranges say."""
+    ranges(a, parts)[...] = np.array(value)
+    return a
+
+
 def read(stream, header):
     shape = header.get("shape", ())
     kind = dtype(header["dtype"])
@@ -113,6 +119,13 @@ def evaluate(text, names):
     if text not in CODE:
         CODE[text] = compile(text, "<numpy>", "eval")
     return eval(CODE[text], globals(), names)
+
+
+def chain(a, steps):
+    """The array, after one expression after another has been evaluated with it."""
+    for step in steps:
+        evaluate(step["numpy"], {**step, "a": a})
+    return a
 
 
 def judge(case, arrays, results):

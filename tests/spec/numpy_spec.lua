@@ -20,7 +20,8 @@ local function compare(name)
 end
 
 describe("arrays and NumPy agree on", function()
-  for _, name in ipairs { "elementwise", "views", "reductions", "ordering", "selection", "products", "counting" } do
+  for _, name in ipairs { "elementwise", "views", "reductions", "ordering", "selection", "products", "counting",
+    "overlaps" } do
     it(name, function() compare(name) end)
   end
 end)
