@@ -17,13 +17,18 @@ static int array_fill(lua_State *L) {
   return 1;
 }
 
-/* Pushes a contiguous copy of the array at index 1, or that in option `out` of the options at `arg`. */
+/* Pushes a contiguous copy of the array at index 1, or that in option `out` of the options at `arg`, which may have a third
+ * dtype. */
 static int copy(lua_State *L, enum shmx_dtype dtype, int arg) {
   static const char *const names[] = {"out", NULL};
   shmx_options_check(L, arg, names);
   struct shmx_view dense;
   shmx_array_dense(L, &dense, dtype, &shmx_array_check(L, 1)->view);
   struct shmx_array *to = shmx_array_out(L, arg, &dense, 1);
+  if (to->view.dtype != dtype && shmx_array_check(L, 1)->view.dtype != dtype) {
+    shmx_array_replace_by_copy(L, 1, dtype);
+    shmx_array_check_out(L, to);
+  }
   shmx_kernel_copy(&to->view, &shmx_array_check(L, 1)->view);
   return 1;
 }

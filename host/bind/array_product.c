@@ -36,14 +36,17 @@ static int refuse_shapes(lua_State *L) {
                     shmx_array_push_shape(L, &shmx_array_check(L, 2)->view));
 }
 
-/* A number: the product of two vectors. */
+/* A number, the product of two vectors; or the array in the option `out`, which gets it. */
 static int multiply_vectors(lua_State *L) {
   struct shmx_view a = shmx_array_check(L, 1)->view, b = shmx_array_check(L, 2)->view;
   enum shmx_dtype dtype = shmx_dot_dtype(shmx_promote(a.dtype, b.dtype));
   uint64_t result = 0;
+  struct shmx_view number = {&result, dtype, 1, {1}, {shmx_dtype_size(dtype)}};
   if (a.shape[0] != b.shape[0]) return refuse_shapes(L);
+  struct shmx_array *out = shmx_array_find_out(L, OPTIONS, &number, 0);
   shmx_dot_run(&result, dtype, &a, &b);
-  shmx_element_push(L, dtype, &result);
+  if (out) shmx_kernel_copy(&out->view, &number);
+  else shmx_element_push(L, dtype, &result);
   return 1;
 }
 
@@ -113,6 +116,12 @@ static void convert(lua_State *L, enum shmx_dtype dtype) {
   }
 }
 
+/* What was computed in a wider dtype becomes what the result is, before an `out` of a third dtype gets it. */
+static void narrow(lua_State *L, int top, enum shmx_dtype dtype, enum shmx_dtype computed) {
+  if (computed == dtype || shmx_array_check(L, top + 1)->view.dtype == dtype) return;
+  shmx_array_replace_by_copy(L, top + 2, dtype);
+}
+
 static int array_matmul(lua_State *L) {
   static const char *const names[] = {"out", NULL};
   struct shmx_view shown, dense;
@@ -136,6 +145,7 @@ static int array_matmul(lua_State *L) {
   struct shmx_view a = repeat(&f.a, &f.result), b = repeat(&f.b, &f.result);
   f.result.dtype = computed;
   if (shmx_matmul_run(&f.result, &a, &b) != 0) return luaL_error(L, "not enough memory to multiply");
+  narrow(L, top, dtype, computed);
   shmx_array_deliver(L, top);
   return 1;
 }

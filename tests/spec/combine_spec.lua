@@ -24,6 +24,21 @@ describe("dot and matmul", function()
     assert.equal(80000, a[1]:dot(a[1]))
   end)
 
+  it("give an array of another dtype what they give without it", function()
+    local a, out = shmx.full("i16", { 1, 3 }, 30000), shmx.array("i64", { 1, 1 })
+    assert.equal(a:matmul(a:transpose()):get(1, 1), a:matmul(a:transpose(), { out = out }):get(1, 1))
+    local mask = shmx.from { { true, true } }
+    assert.same({ { 1 } }, mask:matmul(mask:transpose(), { out = out }):totable())
+    local v, number = shmx.from { 1, 2 }, shmx.array("f64", 1)
+    assert.equal(number, v:dot(v, { out = number }))
+    assert.equal(5.0, number[1])
+    assert.same({ 5 }, v:matmul(v, { out = v:view { 1, 1 } }):totable())
+    refuses("bad out to 'dot' (it has the shape {2}, the result {1})", v.dot, v, v, { out = v })
+    refuses("bad out to 'dot' (i8 cannot hold the result, which is f64)", v.dot, v, shmx.from { 0.5, 1 }, {
+      out = shmx.array("i8", 1),
+    })
+  end)
+
   it("write into an array, also one of the factors", function()
     local a = shmx.from { { 1.0, 1.0 }, { 1.0, 0.0 } }
     local out = shmx.array("f64", { 2, 2 })
