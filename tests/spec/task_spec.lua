@@ -154,7 +154,7 @@ describe("a task", function()
       if round == 3 then first = last end
     end
     assert.are.equal(10 * 10000 * 10001, sum)
-    assert.is_true(last < first + 200)
+    assert.is_true(last < first + 600) -- KiB; the table of tasks under way may have doubled, up to 256 KiB
   end)
 end)
 
