@@ -72,9 +72,8 @@ struct shmx_trace_target {
 enum shmx_trace_want { SHMX_WANT_TRACE, SHMX_WANT_REPORT, SHMX_WANTS };
 
 struct shmx_trace_shm {
-  int64_t origin; /* main, once: the time that counts as 0 */
-  _Atomic uint32_t
-      rests; /* supervisor, before it rests: 1: it will not look by itself, since there was nothing to write */
+  int64_t origin;         /* main, once: the time that counts as 0 */
+  _Atomic uint32_t rests; /* supervisor, before it rests: 1, it will not look by itself: there is nothing to write */
   struct shmx_trace_target target[SHMX_WANTS];
   struct shmx_trace_region region[SHMX_CHARGES];
 };

@@ -62,8 +62,9 @@ function cases.flat()
   hand_over(pool, pass, COUNT, sizes)
   collectgarbage()
   pool:submit(math.abs, 1):get()
+  -- Chunks double, from 1 to 16 MiB, so each of three processes may have come to its last one only now.
   for who, now in pairs(count_all(pool)) do
-    assert(now <= first[who] + 4, ("%s: %d, and %d before"):format(who, now, first[who]))
+    assert(now <= first[who] + 12, ("%s: %d, and %d before"):format(who, now, first[who]))
   end
   pool:close()
   oracle.demand(oracle.residue(before))
