@@ -8,6 +8,7 @@
 #include "bind/module.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdio.h>
@@ -251,8 +252,9 @@ static int trace(lua_State *L) {
   int r = shmx_host_trace(paths[SHMX_WANT_TRACE], paths[SHMX_WANT_REPORT], &which);
   if (r == 0) return 0;
   if (which == SHMX_WANTS) return shmx_error(L, "nothing can be traced: %s", shmx_luapool_explain(r));
-  return shmx_error(L, "the %s cannot be written: %s: %s", file_names[which], paths[which] ? paths[which] : "/dev/null",
-                    shmx_os_explain(r));
+  const char *path = paths[which] ? paths[which] : "/dev/null";
+  const char *why = r == -ESPIPE ? "it is no regular file" : shmx_os_explain(r);
+  return shmx_error(L, "the %s cannot be written: %s: %s", file_names[which], path, why);
 }
 
 /* core.trace_failure(task, text): what a failed task says */

@@ -136,7 +136,7 @@ static int open_target(struct shmx_trace_target *target, const char *path) {
   struct stat st;
   int r = resolve(path, target->path);
   if (r == 0 && stat(target->path, &st) == 0) {
-    if (!S_ISREG(st.st_mode)) r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    if (!S_ISREG(st.st_mode)) r = S_ISDIR(st.st_mode) ? -EISDIR : -ESPIPE;
     else if (access(target->path, W_OK) < 0) r = -errno;
   }
   if (r == 0) r = make_temporary(target);

@@ -332,6 +332,8 @@ describe("the file of a trace", function()
     assert.are.equal(1, done.status)
     assert.matches("script.lua:6: the trace cannot be written: nowhere/trace.json: No such file or directory", done.err)
     assert.matches("Is a directory", run("shmx.pool()", { options = "--trace ./" }).err)
+    assert.matches("the report cannot be written: /dev/null: it is no regular file",
+      run("shmx.pool()", { options = "--report /dev/null" }).err)
   end)
 
   it("can be named by SHMX_TRACE", function()
