@@ -16,6 +16,7 @@
 #include "bind/array_element.h"
 #include "bind/array_options.h"
 #include "bind/array_parts.h"
+#include "bind/error.h"
 
 /* A call under way. Operand i is at stack index i + 1. */
 struct call {
@@ -32,22 +33,11 @@ struct call {
 
 static bool is_operator(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
 
-/* Raises an error of an operator, at the script's line also where a C function has used it: that of a string to which an
- * array is added, table.sort, math.max. */
-static int operator_error(lua_State *L, const char *message) {
-  lua_Debug frame;
-  int level = 1;
-  while (lua_getstack(L, level, &frame) && lua_getinfo(L, "l", &frame) && frame.currentline < 0) level++;
-  luaL_where(L, level);
-  lua_pushstring(L, message);
-  lua_concat(L, 2);
-  return lua_error(L);
-}
-
+/* An operator's error is told at the script's line also where a C function has used it: that of a string to which an array
+ * is added, table.sort, math.max. */
 static int bad_operand(lua_State *L, int arg, const char *problem) {
   if (!is_operator(L)) return shmx_array_bad_argument(L, arg, "%s", problem);
-  const char *sign = lua_tostring(L, lua_upvalueindex(1));
-  return operator_error(L, lua_pushfstring(L, "bad operand of '%s' (%s)", sign, problem));
+  return shmx_error(L, "bad operand of '%s' (%s)", lua_tostring(L, lua_upvalueindex(1)), problem);
 }
 
 static enum shmx_scalar_kind check_kind(lua_State *L, int arg) {
@@ -239,7 +229,7 @@ void shmx_array_add_ops(lua_State *L) {
 
 /* Lua makes one boolean of whatever a comparison gives. */
 static int compare(lua_State *L) {
-  return operator_error(L, "arrays are compared element by element, by a:lt(b), a:le(b), a:gt(b) or a:ge(b)");
+  return shmx_error(L, "arrays are compared element by element, by a:lt(b), a:le(b), a:gt(b) or a:ge(b)");
 }
 
 void shmx_array_add_operators(lua_State *L) {
