@@ -373,8 +373,9 @@ static void flush(struct sup *s) {
 }
 
 static void take_sample(struct sup *s) {
+  if (!s->trace->report) return;
   struct counters now = count(s);
-  if (s->trace->report) shmx_report_sample(s->trace->report, s->now, now.live, now.charged, now.in_flight);
+  shmx_report_sample(s->trace->report, s->now, now.live, now.charged, now.in_flight);
 }
 
 void sup_trace_tend(struct sup *s) {
