@@ -170,10 +170,12 @@ static uint64_t whole_pages(uint64_t size) {
   return (size + page - 1) / page * page;
 }
 
-/* A chunk for small segments holds this one even when the allocator rounds its size up to the next class. */
+/* A chunk for many segments of this size holds this one even when the allocator rounds its size up to the next class. */
+static uint64_t least_shared(uint64_t size) { return size + size / 8; }
+
 uint64_t shmx_warehouse_need(uint64_t size) {
   if (size >= LARGE) return whole_pages(size);
-  uint64_t least = size + size / 8;
+  uint64_t least = least_shared(size);
   return least > SMALL_LEAST ? whole_pages(least) : SMALL_LEAST;
 }
 
@@ -245,7 +247,7 @@ static int get_large(struct shmx_memory *memory, uint64_t size, unsigned flags, 
   return 0;
 }
 
-/* Adds a chunk of this size for small segments. */
+/* Adds a chunk of this size for many segments. */
 static int add_small(struct shmx_memory *memory, uint64_t size) {
   struct shmx_chunk *chunk;
   int r = create_chunk(memory, size, false, 0, &chunk);
@@ -290,7 +292,7 @@ static bool is_crowded(const struct shmx_memory *memory) {
  * its own are. */
 static int get_in_crowd(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
   if (size > CROWD_LAST / 2) return -EFBIG;
-  uint64_t least = size + size / 8, charged = count_charged(memory), cap = cap_of(memory);
+  uint64_t least = least_shared(size), charged = count_charged(memory), cap = cap_of(memory);
   uint64_t usual = (charged < cap ? charged : cap) / CROWD_PART;
   if (usual > CROWD_LAST) usual = CROWD_LAST;
   int r = get_shared(memory, size, least > usual ? least : usual, out);
