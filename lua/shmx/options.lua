@@ -143,6 +143,15 @@ function options.check_end(name, last, ...)
   end
 end
 
+---The same behind the list of map and imap, where other libraries have more lists, or options.
+---@param method string
+---@param more any
+function options.refuse_more(method, more)
+  if more == nil then return end
+  local text = "bad argument #3 to '%s' (nothing is expected after the list, got %s; options are for pool:with)"
+  options.fail(text, method, options.type(more))
+end
+
 ---The __newindex of pools.
 function options.refuse_field(_, key)
   options.fail("field %s of a pool cannot be set; options are given to shmx.pool or to pool:with", show(key))

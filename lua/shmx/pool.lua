@@ -311,13 +311,6 @@ function Pool:execute(tasks, given, ...)
   return list
 end
 
--- What other libraries have here: more lists, or options.
-local function refuse_more(method, more)
-  if more == nil then return end
-  local text = "bad argument #3 to '%s' (nothing is expected after the list, got %s; options are for pool:with)"
-  options.fail(text, method, options.type(more))
-end
-
 ---Calls `f` with each value of a list in the workers, and returns the list of first results, with `n`. Raises one error
 ---that lists the failures and the elements that they are of, with the tasks that failed in `err.tasks` and the other
 ---results in `err.results`.
@@ -326,7 +319,7 @@ end
 ---@return table
 function Pool:map(f, values, ...)
   local pool, with = target(self, "map")
-  refuse_more("map", ...)
+  options.refuse_more("map", ...)
   if type(f) ~= "function" then
     options.fail("bad argument #1 to 'map' (function expected, got %s)", options.type(f))
   elseif type(values) ~= "table" then
@@ -339,40 +332,12 @@ function Pool:map(f, values, ...)
   return map(pool, f, values, count, state.workers, sender(pool, with), chunk)
 end
 
--- An iterator over a list, which may grow meanwhile. What stands behind a nil would be left out in silence.
-local function values_of(method, list)
-  local index = 0
-  return function()
-    index = index + 1
-    if list[index] == nil and index < #list then
-      options.fail("bad argument #2 to '%s' (element %d of the list is nil, which would end it)", method, index)
-    end
-    return list[index]
-  end
-end
-
--- The source of a stream: an iterator with what belongs to it, or the values of a list.
-local function read_source(method, source, state, control, closing, ...)
-  options.check_end(method, 5, ...)
-  if type(source) == "table" and not getmetatable(source) then
-    refuse_more(method, state)
-    return values_of(method, source)
-  end
-  local meta = debug.getmetatable(source)
-  if type(source) == "function" or meta and meta.__call then return source, state, control, closing end
-  options.fail("bad argument #2 to '%s' (an iterator or a list expected, got %s)", method, options.type(source))
-end
-
 local function open_stream(self, method, ordered, f, ...)
   local pool, with = target(self, method)
   if type(f) ~= "function" then
     options.fail("bad argument #1 to '%s' (function expected, got %s)", method, options.type(f))
   end
-  local iterator, state, control, closing = read_source(method, ...)
-  local meta = debug.getmetatable(closing)
-  if closing and not (meta and meta.__close) then
-    options.fail("bad argument #5 to '%s' (a value that can be closed expected, got %s)", method, options.type(closing))
-  end
+  local iterator, state, control, closing = stream.source(method, ...)
   return stream.loop(stream.open {
     send = sender(pool, with), send_chunk = sender(pool, with, core.name(f)), f = f, ordered = ordered,
     iterator = iterator, state = state, control = control, closing = closing,

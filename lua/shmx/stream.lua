@@ -38,6 +38,46 @@ local Stream = {}
 Stream.__index = Stream
 Stream.__name = "shmx.Stream"
 
+--- the source ---
+
+-- An iterator over a list, which may grow meanwhile. What stands behind a nil would be left out in silence.
+local function values_of(method, list)
+  local index = 0
+  return function()
+    index = index + 1
+    if list[index] == nil and index < #list then
+      options.fail("bad argument #2 to '%s' (element %d of the list is nil, which would end it)", method, index)
+    end
+    return list[index]
+  end
+end
+
+local function check_iterator(method, iterator, closing)
+  local meta = debug.getmetatable(iterator)
+  if type(iterator) ~= "function" and not (meta and meta.__call) then
+    options.fail("bad argument #2 to '%s' (an iterator or a list expected, got %s)", method, options.type(iterator))
+  end
+  meta = debug.getmetatable(closing)
+  if closing and not (meta and meta.__close) then
+    options.fail("bad argument #5 to '%s' (a value that can be closed expected, got %s)", method, options.type(closing))
+  end
+end
+
+---Reads the source among the arguments of a method, from its second one on: an iterator with what belongs to it, or a
+---list, whose values it gives.
+---@param method string
+---@param source function|table
+---@return function iterator, any state, any control, any closing
+local function read_source(method, source, state, control, closing, ...)
+  options.check_end(method, 5, ...)
+  if type(source) == "table" and not getmetatable(source) then
+    options.refuse_more(method, state)
+    return values_of(method, source)
+  end
+  check_iterator(method, source, closing)
+  return source, state, control, closing
+end
+
 --- chunks ---
 
 -- In a worker: f for one element after the other. An outcome is {true, n, results...} or {false, error, traceback}.
@@ -185,4 +225,4 @@ local function loop(stream)
   return function() return stream:step() end, nil, nil, stream
 end
 
-return { open = open, loop = loop }
+return { source = read_source, open = open, loop = loop }
