@@ -294,6 +294,14 @@ static void pack_remake(struct packer *p, int index, const struct shmx_path *pat
   lua_settop(L, first - 1);
 }
 
+/* Refuses the __shmx_pack on the top if it cannot be called. */
+static void check_pack(struct packer *p, const struct shmx_path *path) {
+  if (lua_isfunction(p->L, -1)) return;
+  if (luaL_getmetafield(p->L, -1, "__call") == LUA_TNIL)
+    refuse(p, path, lua_pushfstring(p->L, "__shmx_pack must be a function, not a %s", luaL_typename(p->L, -1)));
+  lua_pop(p->L, 1);
+}
+
 /* If the metatable on the top has __shmx_pack, packs the object at `index` with it. */
 static bool try_remake(struct packer *p, int index, const struct shmx_path *path) {
   lua_pushliteral(p->L, "__shmx_pack");
@@ -301,6 +309,7 @@ static bool try_remake(struct packer *p, int index, const struct shmx_path *path
     lua_pop(p->L, 1);
     return false;
   }
+  check_pack(p, path);
   pack_remake(p, index, path);
   return true;
 }
@@ -344,27 +353,17 @@ static void pack_table(struct packer *p, int index, const struct shmx_path *path
 
 static void pack_userdata(struct packer *p, int index, const struct shmx_path *path) {
   struct shmx_array *array = shmx_array_test(p->L, index);
+  if (put_reference(p, index, path)) return;
+  number_object(p, index, path);
   if (array) {
-    if (put_reference(p, index, path)) return;
-    number_object(p, index, path);
     pack_array(p, array, path);
     return;
   }
-  luaL_checkstack(p->L, 20, "values nest too deeply");
+  descend(p, path);
   if (!lua_getmetatable(p->L, index)) refuse_travel(p, path, "userdata");
-  lua_pushliteral(p->L, "__shmx_pack");
-  if (lua_rawget(p->L, -2) == LUA_TNIL) {
-    lua_pop(p->L, 1);
-    refuse_travel(p, path, describe(p->L, "userdata"));
-  }
+  if (!try_remake(p, index, path)) refuse_travel(p, path, describe(p->L, "userdata"));
   lua_pop(p->L, 1);
-  if (!put_reference(p, index, path)) {
-    number_object(p, index, path);
-    descend(p, path);
-    try_remake(p, index, path);
-    p->depth--;
-  }
-  lua_pop(p->L, 1);
+  p->depth--;
 }
 
 /* Functions. */
