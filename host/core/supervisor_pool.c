@@ -204,6 +204,14 @@ static void break_pool(struct sup *s, struct sup_pool *pool, const char *why) {
   shmx_bell_ring(&s->domain->main.bell, s->main_bell);
 }
 
+static const char *explain_start(int code) {
+  switch (code) {
+  case -EAGAIN: return SHMX_OS_TOO_MANY_PROCESSES;
+  case -EUSERS: return "all pools together have too many";
+  default: return shmx_os_explain(code);
+  }
+}
+
 /* One at a time: the first have questions while the others are still to be forked. */
 static void start_next_worker(struct sup *s, struct sup_pool *pool) {
   uint32_t lane, number;
@@ -214,8 +222,7 @@ static void start_next_worker(struct sup *s, struct sup_pool *pool) {
   if (r == 0 || !shmx_workers_hopeless(pool->workers)) return;
   char why[256];
   bool many = r == -EMFILE || r == -EAGAIN || r == -EUSERS;
-  snprintf(why, sizeof why, "a worker cannot be started: %s%s",
-           r == -EUSERS ? "all pools together have too many" : shmx_os_explain(r),
+  snprintf(why, sizeof why, "a worker cannot be started: %s%s", explain_start(r),
            many ? "; ask for fewer workers" : "");
   break_pool(s, pool, why);
 }

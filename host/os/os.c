@@ -37,7 +37,6 @@ struct shmx_syscalls shmx_syscalls = {memfd_create, ftruncate, fallocate, pwrite
 
 const char *shmx_os_explain(int code) {
   switch (code) {
-  case -EAGAIN: return "the limit of processes is reached (ulimit -u, or that of the cgroup)"; /* of fork */
   case -EFBIG: return SHMX_OS_FILE_TOO_LARGE;
   case -EMFILE: return "the limit of open files is reached (ulimit -n)";
   case -ENOMEM: return "the system has no memory left, or none for this process (ulimit -v, ulimit -d)";

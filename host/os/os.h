@@ -35,6 +35,8 @@ extern struct shmx_syscalls shmx_syscalls;
 /* What a negative code of these functions means, for people: of a limit, how it is called. */
 const char *shmx_os_explain(int code);
 #define SHMX_OS_FILE_TOO_LARGE "no file may be that large (ulimit -f)"
+/* -EAGAIN of what starts a process */
+#define SHMX_OS_TOO_MANY_PROCESSES "the limit of processes is reached (ulimit -u, or that of the cgroup)"
 
 /* --- memory --- */
 

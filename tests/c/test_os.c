@@ -421,6 +421,11 @@ static void names_that_a_dead_process_has_left_are_removed(void) {
   CHECK(shmx_os_shm_open(theirs, &size) == -ENOENT);
 }
 
+/* EAGAIN is also what a lock or a descriptor that does not wait gives. */
+static void only_fork_is_said_to_meet_the_limit_of_processes(void) {
+  CHECK(strcmp(shmx_os_explain(-EAGAIN), strerror(EAGAIN)) == 0);
+}
+
 static const struct test tests[] = {
     {"a_memfd_is_sealed_and_checked", a_memfd_is_sealed_and_checked},
     {"what_is_larger_than_a_file_may_be_is_an_error_and_no_signal",
@@ -445,6 +450,7 @@ static const struct test tests[] = {
     {"code_is_found_in_its_file", code_is_found_in_its_file},
     {"names_that_a_dead_process_has_left_are_removed", names_that_a_dead_process_has_left_are_removed},
     {"a_crash_is_reported_and_ends_the_process_all_the_same", a_crash_is_reported_and_ends_the_process_all_the_same},
+    {"only_fork_is_said_to_meet_the_limit_of_processes", only_fork_is_said_to_meet_the_limit_of_processes},
     {NULL, NULL},
 };
 
