@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "bind/task.h"
+
 static bool ends_with(const char *text, size_t size, const char *end) {
   size_t length = strlen(end);
   return size > length && strcmp(text + size - length, end) == 0;
@@ -52,10 +54,10 @@ static int search(lua_State *L) {
   return 2;
 }
 
-/* core.name_function(f, name): tasks of f are called so */
+/* core.name_function(f, name): tasks of f are called so, if that can be a name */
 static int name_function(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  luaL_checkstring(L, 2);
+  if (!shmx_task_is_name(L, 2)) return 0;
   luaL_getsubtable(L, LUA_REGISTRYINDEX, "shmx.names");
   lua_pushvalue(L, 1);
   lua_pushvalue(L, 2);

@@ -213,4 +213,6 @@ void shmx_task_open(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, shmx_task_new);
   lua_setfield(L, -2, "task");
+  lua_pushcfunction(L, shmx_task_read_name);
+  lua_setfield(L, -2, "task_name");
 }

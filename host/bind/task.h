@@ -63,6 +63,10 @@ struct shmx_task *shmx_task_test(lua_State *L, int index);
 /* The task at `index` has failed: if it is collected before anybody has looked at that, a warning says so. */
 void shmx_task_guard(lua_State *L, int index);
 
+/* Whether what is at `index` can be a name; an error unless it can, of a `place` such as "field 'name' to 'task'". */
+bool shmx_task_is_name(lua_State *L, int index);
+void shmx_task_check_name(lua_State *L, int index, const char *place);
+
 /* Pushes a name for the function at stack index `f`, and remembers it: Lua functions have none of their own. */
 void shmx_task_push_name(lua_State *L, int f);
 
@@ -106,7 +110,7 @@ void shmx_task_keep_results(lua_State *L, struct shmx_task *task, int index, int
 /* Pushes the results of the task at `index`, which must be there, and returns how many. */
 int shmx_task_push_results(lua_State *L, const struct shmx_task *task, int index);
 
-/* Registers the type, and adds `task` to the module on the top. */
+/* Registers the type, and adds `task` and `task_name` to the module on the top. */
 void shmx_task_open(lua_State *L);
 
 #endif

@@ -3,13 +3,28 @@
  * Names for functions, which have none of their own in Lua: that of a variable, a global or a module that has or is the
  * function, a field of a module, or else where it was defined. What has been found is remembered in a weak table, so that
  * a script that submits one function many times has it looked for once.
+ *
+ * A name is text: it goes into slots, logs and messages, where a zero byte would end it. So nothing with one is a name.
  */
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "bind/error.h"
 #include "bind/task_parts.h"
 #include "bind/weak.h"
+
+bool shmx_task_is_name(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING && strlen(lua_tostring(L, index)) == lua_rawlen(L, index);
+}
+
+void shmx_task_check_name(lua_State *L, int index, const char *place) {
+  if (shmx_task_is_name(L, index)) return;
+  if (lua_type(L, index) != LUA_TSTRING)
+    shmx_error(L, "bad %s (string expected, got %s)", place, shmx_push_type(L, index));
+  shmx_error(L, "bad %s (a string without zero bytes expected, got one whose byte %I is zero)", place,
+             (LUAI_UACINT)strlen(lua_tostring(L, index)) + 1);
+}
 
 /* A local variable of the frame that has the function at `f`. Parameters do not count: they say nothing about it. */
 static const char *find_local(lua_State *L, lua_Debug *frame, int f) {
@@ -56,7 +71,7 @@ static bool find_key(lua_State *L, int f) {
   int table = lua_gettop(L);
   lua_pushnil(L);
   while (lua_next(L, table)) {
-    if (lua_rawequal(L, -1, f) && lua_type(L, -2) == LUA_TSTRING) {
+    if (lua_rawequal(L, -1, f) && shmx_task_is_name(L, -2)) {
       lua_pop(L, 1);
       lua_replace(L, table);
       return true;

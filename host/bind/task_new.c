@@ -83,14 +83,19 @@ static int task_from_table(lua_State *L) {
   lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   int task = lua_gettop(L);
   shmx_task_keep(L, task, 2, count + 1);
-  int named = lua_getfield(L, 1, "name");
-  if (named == LUA_TSTRING) {
+  if (lua_getfield(L, 1, "name") != LUA_TNIL) {
+    shmx_task_check_name(L, -1, "field 'name' to 'task'");
     shmx_task_check(L, task)->named = true;
     lua_setiuservalue(L, task, SHMX_TASK_NAME);
-  } else if (named != LUA_TNIL)
-    shmx_error(L, "bad field 'name' to 'task' (string expected, got %s)", shmx_push_type(L, -1));
+  }
   read_limits(L, shmx_task_check(L, task));
   lua_settop(L, task);
+  return 1;
+}
+
+int shmx_task_read_name(lua_State *L) {
+  shmx_task_check_name(L, 1, luaL_checkstring(L, 2));
+  lua_settop(L, 1);
   return 1;
 }
 

@@ -15,6 +15,9 @@ void shmx_task_open_names(lua_State *L);
 /* task_new.c: shmx.task(f, ...) and shmx.task{f, args..., n =, name =, timeout =, retries =} */
 int shmx_task_new(lua_State *L);
 
+/* core.task_name(value, place) -> value, which can be a name */
+int shmx_task_read_name(lua_State *L);
+
 /* task_fields.c: metamethods; the methods are the first one's upvalue. */
 int shmx_task_index(lua_State *L);
 int shmx_task_newindex(lua_State *L);

@@ -241,7 +241,7 @@ local function read_with(given, before)
   for key, value in pairs(before) do read[key] = value end
   if given.ahead ~= nil then read.ahead = options.count(given.ahead, "option 'ahead' to 'with'", 1, AHEAD_MAX) end
   if given.chunk ~= nil then read.chunk = options.count(given.chunk, "option 'chunk' to 'with'", 1, AHEAD_MAX) end
-  if given.name ~= nil then read.name = options.typed(given.name, "option 'name' to 'with'", "string") end
+  if given.name ~= nil then read.name = core.task_name(given.name, "option 'name' to 'with'") end
   return read_limits(given, "with", read)
 end
 

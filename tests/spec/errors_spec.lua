@@ -88,6 +88,10 @@ describe("an error at the user's line", function()
       "script.lua:1: bad field 'timeout' to 'task' (a positive number of seconds expected, got \"5\")" },
     { "a name that is none", 'require "shmx".task { print, name = print }',
       "script.lua:1: bad field 'name' to 'task' (string expected, got function)" },
+    { "a name with a zero byte", 'require "shmx".task { print, name = "a\\0b" }',
+      "script.lua:1: bad field 'name' to 'task' (a string without zero bytes expected, got one whose byte 2 is zero)" },
+    { "a name with a zero byte for many", head .. 'pool:with { name = "\\0" }', "script.lua:3: "
+      .. "bad option 'name' to 'with' (a string without zero bytes expected, got one whose byte 1 is zero)" },
     { "a task that was not submitted", 'require "shmx".task(print):get()',
       "script.lua:1: the task has not been submitted to a pool" },
     { "no function to submit", head .. "pool:submit(4)",

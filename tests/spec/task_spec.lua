@@ -43,6 +43,12 @@ describe("the name of a task", function()
     end
   end)
 
+  it("is none that a zero byte would cut", function()
+    _G["a\0global"] = load "return 1"
+    assert.matches('^function <%[string "return 1"%]:0>$', shmx.task(_G["a\0global"]).name)
+    _G["a\0global"] = nil
+  end)
+
   it("is not that of a parameter on its way", function()
     local function submit(f) return pool:submit(f, 1) end
     local function mine(x) return x end
