@@ -122,7 +122,7 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   shmx_quota_begin(shmx_here.quota);
   shmx_stop_begin();
   int status = lua_pcall(L, 0, 0, HANDLER);
-  shmx_stop_end(L);
+  shmx_hook_end(L, &shmx_here.hook);
   if (status != LUA_OK) verdict = take_error(L, status);
   if (!shmx_here.prints_itself) finish_output();
   fill(result);

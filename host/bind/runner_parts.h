@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "bind/codec.h"
+#include "bind/hook.h"
 #include "bind/quota.h"
 #include "bind/runner.h"
 #include "bind/seed.h"
@@ -33,6 +34,7 @@ struct shmx_room {
   bool printed;   /* the packet begins with what the task has printed */
   struct shmx_quota *quota;
   struct shmx_seed seed;
+  struct shmx_hook hook;
   bool spent;                          /* the heap is full: another worker is to take the place */
   const struct shmx_incoming *message; /* of the task that runs; before the first one the pool's configuration */
   int error;                           /* why its message is incomplete */

@@ -137,6 +137,7 @@ static int set_up(lua_State *L) {
   shmx_seed_read(L, &shmx_here.seed);
   apply_settings(L);
   run_init(L);
+  shmx_hook_keep(L, &shmx_here.hook);
   if (shmx_here.prints_itself) return 0;
   shmx_output_finish();
   shmx_output_begin(L);

@@ -64,10 +64,6 @@ void shmx_stop_begin(void) {
   shmx_stop_look(); /* the signal may have come when the worker had claimed the task and did not know it yet */
 }
 
-void shmx_stop_end(lua_State *L) {
-  if (lua_gethook(L) == on_instruction) lua_sethook(L, NULL, 0, 0);
-}
-
 static bool is_to_stop(void) { return !shmx_os_forked() && shmx_worker_is_to_stop(); }
 
 bool shmx_stop_ask(void) {

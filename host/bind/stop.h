@@ -17,9 +17,8 @@
 /* From here on the signal reaches what runs in the state, which is this worker's. */
 void shmx_stop_listen(lua_State *L);
 
-/* A task begins, and has ended. */
+/* A task begins. */
 void shmx_stop_begin(void);
-void shmx_stop_end(lua_State *L);
 
 /* If it is to stop, what runs now is interrupted; for when that has changed. In a worker. */
 void shmx_stop_look(void);

@@ -125,6 +125,41 @@ describe("a pool's workers", function()
     end)
   end)
 
+  it("begin each task without the hook of another", function()
+    local function leave() debug.sethook(function() hooked = true end, "l") end -- luacheck: ignore
+    local function look() return debug.gethook() ~= nil, hooked end -- luacheck: ignore
+    for workers = 0, 1 do
+      with_pool({ workers = workers }, function(pool)
+        pool:submit(leave):get()
+        assert.are.same({ false, n = 2 }, table.pack(pool:submit(look):get()))
+      end)
+    end
+  end)
+
+  it("begin each task with the hook that init has set", function()
+    local function init()
+      lines = 0 -- luacheck: ignore
+      debug.sethook(function() lines = lines + 1 end, "l") -- luacheck: ignore
+    end
+    local function count()
+      local before = lines -- luacheck: ignore
+      local _, mask = debug.gethook()
+      return lines - before, mask -- luacheck: ignore
+    end
+    local function remove() debug.sethook() end
+    local function replace() debug.sethook(math.abs, "r") end
+    local function endless() while true do end end
+    for workers = 0, 1 do
+      with_pool({ workers = workers, init = init }, function(pool)
+        local limited = pool:with { timeout = 0.05 }
+        for _, meddle in ipairs { remove, replace, workers > 0 and endless or nil } do
+          limited:submit(meddle):wait()
+          assert.are.same({ 2, "l" }, { pool:submit(count):get() })
+        end
+      end)
+    end
+  end)
+
   it("run init before their first task", function()
     local step = 5
     with_pool({ workers = 2, init = function() base = 100 + step end }, function(pool) -- luacheck: ignore
