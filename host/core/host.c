@@ -76,14 +76,14 @@ static int spawn(const char *helper, struct birth *b, struct shmx_host *host) {
 /* --- the trace --- */
 
 /* A second supervisor, after the death of the first, does not write over what the first has left. */
-static const char *number_path(const char *path, char numbered[SHMX_TRACE_PATH]) {
+static const char *number_path(const char *path, char numbered[SHMX_OS_PATH]) {
   if (!path || wanted_trace.count == 0) return path;
-  snprintf(numbered, SHMX_TRACE_PATH, "%s.%u", path, wanted_trace.count + 1);
+  snprintf(numbered, SHMX_OS_PATH, "%s.%u", path, wanted_trace.count + 1);
   return numbered;
 }
 
 int shmx_host_trace(const char *trace, const char *report, enum shmx_trace_want *which) {
-  char numbered[SHMX_WANTS][SHMX_TRACE_PATH];
+  char numbered[SHMX_WANTS][SHMX_OS_PATH];
   if (wanted_trace.shm || (running && shmx_host_is_alive(running))) return 0;
   const char *const paths[SHMX_WANTS] = {number_path(trace, numbered[0]), number_path(report, numbered[1])};
   int r = shmx_trace_create(paths, &wanted_trace.shm, &wanted_trace.memory, &wanted_trace.file, which);

@@ -36,7 +36,7 @@ int shmx_host_trace(const char *trace, const char *report, enum shmx_trace_want 
 struct shmx_trace_outcome {
   bool begun;
   int error[SHMX_WANTS];
-  char path[SHMX_WANTS][SHMX_TRACE_PATH];
+  char path[SHMX_WANTS][SHMX_OS_PATH];
 };
 const struct shmx_trace_outcome *shmx_host_trace_outcome(void);
 

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,41 +105,26 @@ void shmx_trace_failure(struct shmx_trace *trace, uint32_t task, const char *tex
 
 enum { NAMES = 100 }; /* that are tried for a temporary file */
 
-static bool fits(int length) { return length > 0 && length < SHMX_TRACE_PATH; }
-
-/* The path with the folder resolved; of a file that exists, with all of it resolved, so that a link stays a link. */
-static int resolve(const char *path, char out[SHMX_TRACE_PATH]) {
-  char whole[PATH_MAX], folder[SHMX_TRACE_PATH];
-  if (realpath(path, whole)) return fits(snprintf(out, SHMX_TRACE_PATH, "%s", whole)) ? 0 : -ENAMETOOLONG;
-  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-  int length = slash ? (int)(slash - path) + 1 : 1;
-  if (!*name) return -EISDIR;
-  if (!fits(snprintf(folder, sizeof folder, "%.*s", length, slash ? path : "."))) return -ENAMETOOLONG;
-  if (!realpath(folder, whole)) return -errno;
-  return fits(snprintf(out, SHMX_TRACE_PATH, "%s/%s", whole, name)) ? 0 : -ENAMETOOLONG;
-}
-
 /* Makes the temporary file beside the path, by a name that nobody has: whatever else has a name like that, a link to
  * another file for example, is left alone. Its descriptor or -errno. */
-static int make_temporary(struct shmx_trace_target *target) {
+static int make_temporary(struct shmx_trace_target *target, mode_t mode) {
   int fd = -EEXIST;
   for (unsigned i = 0; i < NAMES && fd == -EEXIST; i++) {
-    int n = snprintf(target->temporary, SHMX_TRACE_PATH, i ? "%s.%d-%u" : "%s.%d", target->path, (int)getpid(), i);
-    fd = fits(n) ? shmx_os_open(target->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666) : -ENAMETOOLONG;
+    int n = snprintf(target->temporary, SHMX_OS_PATH, i ? "%s.%d-%u" : "%s.%d", target->path, (int)getpid(), i);
+    if (n >= SHMX_OS_PATH) return -ENAMETOOLONG;
+    fd = shmx_os_open(target->temporary, O_WRONLY | O_CREAT | O_EXCL, mode ? mode : 0666);
   }
   return fd;
 }
 
-/* The temporary file of what is to have this path: its descriptor or -errno. */
+/* The temporary file of what is to have this path: its descriptor or -errno. Nobody may read it who might not read what it
+ * is to replace. */
 static int open_target(struct shmx_trace_target *target, const char *path) {
-  struct stat st;
-  int r = resolve(path, target->path);
-  if (r == 0 && stat(target->path, &st) == 0) {
-    if (!S_ISREG(st.st_mode)) r = S_ISDIR(st.st_mode) ? -EISDIR : -ESPIPE;
-    else if (access(target->path, W_OK) < 0) r = -errno;
-  }
-  if (r == 0) r = make_temporary(target);
+  mode_t mode;
+  int r = shmx_os_file_find(path, target->path, &mode);
+  if (r == 0) r = make_temporary(target, mode);
   if (r < 0) target->path[0] = 0;
+  else if (mode) fchmod(r, mode); /* which no mask takes anything from */
   return r;
 }
 

@@ -17,10 +17,10 @@
 
 #include "core/layout.h"
 #include "core/link.h"
+#include "os/os.h"
 
 enum {
   SHMX_TRACE_RECORDS = 4096, /* in a ring */
-  SHMX_TRACE_PATH = 4096,    /* bytes of a path, with its terminator */
   SHMX_TRACE_TEXT = 480      /* bytes of a failure that are kept */
 };
 
@@ -64,9 +64,9 @@ struct shmx_trace_region {
 
 /* A file that is wanted of a run. */
 struct shmx_trace_target {
-  char path[SHMX_TRACE_PATH];      /* main, once: its name, resolved; empty: it is not wanted */
-  char temporary[SHMX_TRACE_PATH]; /* the same: what is written until the end */
-  _Atomic int32_t error;           /* supervisor: why it is not complete, -errno; 0: it is */
+  char path[SHMX_OS_PATH];      /* main, once: its name, resolved; empty: it is not wanted */
+  char temporary[SHMX_OS_PATH]; /* the same: what is written until the end */
+  _Atomic int32_t error;        /* supervisor: why it is not complete, -errno; 0: it is */
 };
 
 enum shmx_trace_want { SHMX_WANT_TRACE, SHMX_WANT_REPORT, SHMX_WANTS };

@@ -93,11 +93,18 @@ int shmx_os_file_map(int fd, uint64_t size, void **out); /* shared, to be read o
 int shmx_os_file_write(int fd, const void *bytes, uint64_t size); /* all of it */
 int shmx_os_file_grow(int fd, uint64_t size);                     /* to this size */
 
+enum { SHMX_OS_PATH = 4096 }; /* bytes of a path with its terminator */
+
+/* Where the regular file is, or is to be made, that `path` leads to: a whole path without symbolic links. 0, and *mode is
+ * what the file may be read and written by, 0 if there is none yet; -EISDIR and -ESPIPE for what is no regular file, or why
+ * it cannot be written. */
+int shmx_os_file_find(const char *path, char found[SHMX_OS_PATH], mode_t *mode);
+
 /* A file that is to take the place of another, or of none. Write into `fd`, then end: from then on the new one is there,
  * on the disk; after an error, and after abandoning it, the old one. */
 struct shmx_os_replacement {
   int fd;
-  char path[4096], temporary[4096];
+  char path[SHMX_OS_PATH], temporary[SHMX_OS_PATH];
 };
 int shmx_os_replace_begin(const char *path, struct shmx_os_replacement *replacement);
 int shmx_os_replace_end(struct shmx_os_replacement *replacement);

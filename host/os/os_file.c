@@ -15,7 +15,7 @@
 
 #include "os/os.h"
 
-enum { PATH_ROOM = sizeof((struct shmx_os_replacement *)0)->path, LINKS_MAX = 40 };
+enum { LINKS_MAX = 40 };
 
 int shmx_os_open(const char *path, int flags, mode_t mode) {
   int fd = open(path, flags | O_CLOEXEC, mode);
@@ -93,38 +93,20 @@ int shmx_os_file_write(int fd, const void *bytes, uint64_t size) {
   return drop_signal(&before, write_all(fd, bytes, size));
 }
 
-/* --- replacing --- */
+/* --- where files are --- */
 
 /* Replaces a path by what it leads to, if it is a symbolic link: one to a file that does not exist yet. */
-static int follow_links(char path[PATH_ROOM]) {
+static int follow_links(char path[SHMX_OS_PATH]) {
   for (int links = 0; links < LINKS_MAX; links++) {
-    char target[PATH_ROOM];
+    char target[SHMX_OS_PATH];
     ssize_t length = readlink(path, target, sizeof target);
     if (length < 0) return errno == EINVAL || errno == ENOENT ? 0 : -errno;
     char *slash = strrchr(path, '/'), *end = target[0] == '/' || !slash ? path : slash + 1;
-    if (end - path + length >= PATH_ROOM) return -ENAMETOOLONG;
+    if (end - path + length >= SHMX_OS_PATH) return -ENAMETOOLONG;
     memcpy(end, target, (size_t)length);
     end[length] = 0;
   }
   return -ELOOP;
-}
-
-/* Where the file really is, behind symbolic links, and what it may be read and written by. A file that does not exist yet
- * is as the process makes files. What exists and has no path, such as a pipe behind /dev/stdout, is no file. */
-static int find_target(struct shmx_os_replacement *r, const char *path, mode_t *mode) {
-  struct stat status;
-  *mode = 0;
-  if (!realpath(path, r->path)) {
-    if (errno != ENOENT) return -errno;
-    if (stat(path, &status) == 0) return -ESPIPE;
-    if (snprintf(r->path, sizeof r->path, "%s", path) >= (int)sizeof r->path) return -ENAMETOOLONG;
-    return follow_links(r->path);
-  }
-  if (stat(r->path, &status) < 0) return -errno;
-  if (!S_ISREG(status.st_mode)) return S_ISDIR(status.st_mode) ? -EISDIR : -ESPIPE;
-  if (access(r->path, W_OK) < 0) return -errno;
-  *mode = status.st_mode & 07777;
-  return 0;
 }
 
 /* The directory of the file, to be freed; NULL without memory. */
@@ -133,10 +115,40 @@ static char *directory_of(const char *path) {
   return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 }
 
+/* Where the file is to be made. What exists and has no path, such as a pipe behind /dev/stdout, is no file. */
+static int find_new(const char *path, char found[SHMX_OS_PATH]) {
+  char last[SHMX_OS_PATH]; /* behind all links */
+  struct stat status;
+  if (stat(path, &status) == 0) return -ESPIPE;
+  if (snprintf(last, sizeof last, "%s", path) >= SHMX_OS_PATH) return -ENAMETOOLONG;
+  int r = follow_links(last);
+  char *directory = r == 0 ? directory_of(last) : NULL;
+  if (!directory) return r < 0 ? r : -ENOMEM;
+  if (!realpath(directory, found)) r = -errno;
+  free(directory);
+  if (r < 0) return r;
+  const char *slash = strrchr(last, '/'), *name = slash ? slash + 1 : last;
+  size_t used = strcmp(found, "/") == 0 ? 0 : strlen(found), left = SHMX_OS_PATH - used;
+  if (!*name) return -ENOENT;
+  return snprintf(found + used, left, "/%s", name) < (int)left ? 0 : -ENAMETOOLONG;
+}
+
+int shmx_os_file_find(const char *path, char found[SHMX_OS_PATH], mode_t *mode) {
+  struct stat status;
+  *mode = 0;
+  if (!realpath(path, found)) return errno == ENOENT ? find_new(path, found) : -errno;
+  if (stat(found, &status) < 0) return -errno;
+  if (!S_ISREG(status.st_mode)) return S_ISDIR(status.st_mode) ? -EISDIR : -ESPIPE;
+  if (access(found, W_OK) < 0) return -errno;
+  *mode = status.st_mode & 07777;
+  return 0;
+}
+
+/* --- replacing --- */
+
 /* Chooses another name in the same directory: it is taken when 0 is returned. */
 static int name_temporary(struct shmx_os_replacement *r, int (*take)(struct shmx_os_replacement *)) {
-  const char *slash = strrchr(r->path, '/');
-  int length = slash ? (int)(slash + 1 - r->path) : 0, result = -EEXIST;
+  int length = (int)(strrchr(r->path, '/') + 1 - r->path), result = -EEXIST;
   for (unsigned i = 0; i < 100 && result == -EEXIST; i++) {
     int n = snprintf(r->temporary, sizeof r->temporary, "%.*s.shmx-%d-%u", length, r->path, (int)getpid(), i);
     if (n >= (int)sizeof r->temporary) result = -ENAMETOOLONG;
@@ -161,7 +173,7 @@ int shmx_os_replace_begin(const char *path, struct shmx_os_replacement *r) {
   mode_t mode;
   r->fd = -1;
   r->temporary[0] = 0;
-  int result = find_target(r, path, &mode);
+  int result = shmx_os_file_find(path, r->path, &mode);
   char *directory = result == 0 ? directory_of(r->path) : NULL;
   if (!directory) return result < 0 ? result : -ENOMEM;
   r->fd = shmx_os_open(directory, O_WRONLY | O_TMPFILE, 0666);

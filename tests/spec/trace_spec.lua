@@ -30,8 +30,8 @@ local function exists(name)
   return file ~= nil and file:close()
 end
 
-local function files()
-  local pipe <close> = assert(io.popen("ls " .. child.path ""))
+local function files(folder)
+  local pipe <close> = assert(io.popen("ls " .. child.path(folder or "")))
   return pipe:read "a"
 end
 
@@ -367,6 +367,21 @@ describe("the file of a trace", function()
       assert.are.equal("rw-r-----", lfs.attributes(child.path(name), "permissions"))
     end
     os.remove(child.path "report.html")
+  end)
+
+  it("is made where a link leads, and may be read by whom the file before it might", function()
+    os.execute(("cd %s && mkdir there && ln -s there/next trace.json && ln -s last there/next"):format(child.path ""))
+    run("local pool <close> = shmx.pool { workers = 1 }")
+    assert.is_truthy(read_trace "there/last")
+    os.execute("chmod 660 " .. child.path "there/last")
+    run("require 'lfs'.chdir 'there' local pool <close> = shmx.pool { workers = 1 } require 'lfs'.chdir '/'",
+      { options = "--trace ../trace.json --report report.html" })
+    assert.is_truthy(read_trace "there/last")
+    assert.are.equal("rw-rw----", lfs.attributes(child.path "there/last", "permissions"))
+    assert.are.equal("link", lfs.symlinkattributes(child.path "trace.json", "mode"))
+    assert.are.equal("link", lfs.symlinkattributes(child.path "there/next", "mode"))
+    assert.are.equal("last\nnext\nreport.html\n", files "there")
+    os.execute("rm -r " .. child.path "there")
   end)
 
   it("is not left half-made by a run without a pool", function()
