@@ -8,7 +8,6 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,11 +101,9 @@ static int set_resume(lua_State *L) {
   return 0;
 }
 
-/* core.same_file(path, path) -> boolean: do both lead to one file, which is there? */
+/* core.same_file(path, path) -> boolean: do both lead to one file? */
 static int same_file(lua_State *L) {
-  struct stat a, b;
-  bool there = stat(luaL_checkstring(L, 1), &a) == 0 && stat(luaL_checkstring(L, 2), &b) == 0;
-  lua_pushboolean(L, there && a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+  lua_pushboolean(L, shmx_os_file_same(luaL_checkstring(L, 1), luaL_checkstring(L, 2)));
   return 1;
 }
 

@@ -93,6 +93,7 @@ static const struct {
              {"shmx.joblog", part_joblog, sizeof part_joblog},
              {"shmx.map", part_map, sizeof part_map},
              {"shmx.options", part_options, sizeof part_options},
+             {"shmx.outputs", part_outputs, sizeof part_outputs},
              {"shmx.folder", part_folder, sizeof part_folder},
              {"shmx.seeing", part_seeing, sizeof part_seeing},
              {"shmx.stream", part_stream, sizeof part_stream}};

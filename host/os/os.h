@@ -99,6 +99,8 @@ enum { SHMX_OS_PATH = 4096 }; /* bytes of a path with its terminator */
  * what the file may be read and written by, 0 if there is none yet; -EISDIR and -ESPIPE for what is no regular file, or why
  * it cannot be written. */
 int shmx_os_file_find(const char *path, char found[SHMX_OS_PATH], mode_t *mode);
+/* Whether both paths lead to one file, which need not be there yet. */
+bool shmx_os_file_same(const char *a, const char *b);
 
 /* A file that is to take the place of another, or of none. Write into `fd`, then end: from then on the new one is there,
  * on the disk; after an error, and after abandoning it, the old one. */

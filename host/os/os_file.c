@@ -144,6 +144,17 @@ int shmx_os_file_find(const char *path, char found[SHMX_OS_PATH], mode_t *mode) 
   return 0;
 }
 
+bool shmx_os_file_same(const char *a, const char *b) {
+  char found[2][SHMX_OS_PATH];
+  struct stat status[2];
+  mode_t mode;
+  bool there = stat(a, &status[0]) == 0;
+  if (stat(b, &status[1]) == 0 && there)
+    return status[0].st_dev == status[1].st_dev && status[0].st_ino == status[1].st_ino;
+  return shmx_os_file_find(a, found[0], &mode) == 0 && shmx_os_file_find(b, found[1], &mode) == 0 &&
+         strcmp(found[0], found[1]) == 0;
+}
+
 /* --- replacing --- */
 
 /* Chooses another name in the same directory: it is taken when 0 is returned. */

@@ -30,13 +30,10 @@ local function read_done(path, file, value)
   return done, text:find "[^\n]$" ~= nil
 end
 
-local opened = false
-
----Does once what the command's options say. A log to resume from that does not exist lists nothing, so that a first run
+---Does what the command's options say. A log to resume from that does not exist lists nothing, so that a first run
 ---needs no other command than the next ones.
 ---@param settings table
 function joblog.open(settings)
-  if opened then return end
   local same = settings.joblog and settings.resume and core.same_file(settings.joblog, settings.resume) or false
   local cut = false
   if settings.resume then
@@ -48,7 +45,6 @@ function joblog.open(settings)
     joblog.resumes = true
   end
   if settings.joblog then core.joblog(settings.joblog, same, cut) end
-  opened = true
 end
 
 return joblog

@@ -11,7 +11,7 @@ local alone = require "shmx.alone"
 local failure = require "shmx.failure"
 local fill = require "shmx.fill"
 local chain = require "shmx.chain"
-local joblog = require "shmx.joblog"
+local outputs = require "shmx.outputs"
 local map = require "shmx.map"
 local seeing = require "shmx.seeing"
 local stream = require "shmx.stream"
@@ -191,10 +191,7 @@ local function open(given, ...)
     environment = settings.environment ~= false, warnings = settings.warnings, heap = read.heap,
     output = read.output, seed = read.seed, task_before = core.last_task(),
   }
-  local trace = settings.trace or (settings.environment ~= false and os.getenv "SHMX_TRACE")
-  if trace == "" then trace = nil end
-  joblog.open(settings)
-  if trace or settings.report then core.trace(trace or nil, settings.report) end
+  outputs.open(settings)
   local pool = start(read, configuration)
   states[pool] = {
     workers = read.workers, grace = read.grace, retries = read.retries, seed = read.seed,

@@ -391,6 +391,32 @@ describe("the file of a trace", function()
   end)
 end)
 
+describe("the files of a run", function()
+  local function refusal(options, given)
+    given = given or {}
+    given.options = options
+    local done = run("shmx.pool { workers = 1 }", given)
+    assert.are.equal(1, done.status)
+    return done.err:match "script.lua:[^\n]*"
+  end
+
+  it("are not the same one, by whatever name", function()
+    assert.are.equal("script.lua:6: the trace and the report cannot be one file, as both and ./both are",
+      refusal "--trace both --report ./both")
+    assert.are.equal("script.lua:6: the trace and the job log cannot be one file, as both and both are",
+      refusal("--joblog both", { environment = "SHMX_TRACE=both" }))
+    assert.is_falsy(exists "both")
+    os.execute(("cd %s && ln -s both link && ln -s link far"):format(child.path ""))
+    assert.matches("the report and the job log cannot be one file, as far and both are$",
+      refusal "--report far --joblog both")
+    child.write("both", "1.5\t0.1\t1\t1\tdone\ta\n")
+    assert.matches("the trace and the job log to resume from cannot be one file, as link and both are$",
+      refusal "--trace link --resume both")
+    assert.are.equal("1.5\t0.1\t1\t1\tdone\ta\n", child.read "both")
+    os.execute(("cd %s && rm both link far"):format(child.path ""))
+  end)
+end)
+
 describe("task.handovers", function()
   local report = [[
     local pool <close> = shmx.pool { workers = 1 }
