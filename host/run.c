@@ -52,20 +52,11 @@ static void handle_sigint(void (*handler)(int)) {
   sigaction(SIGINT, &action, NULL);
 }
 
-/* As luaL_error raises it, with the place where the function was called that is interrupted; parts of our library stand for
- * their caller. */
 static void raise_interrupt(lua_State *L, lua_Debug *debug) {
   (void)debug;
   if (shmx_is_calling_whole()) return; /* it is asked again afterwards */
   lua_sethook(L, NULL, 0, 0);
-  lua_Debug frame;
-  int caller = 1;
-  while (lua_getstack(L, caller, &frame) && lua_getinfo(L, "S", &frame) && shmx_is_own_source(L, frame.source))
-    caller++;
-  luaL_where(L, caller);
-  lua_pushliteral(L, "interrupted!");
-  lua_concat(L, 2);
-  lua_error(L);
+  shmx_error(L, "interrupted!");
 }
 
 static void on_sigint(int signal) {

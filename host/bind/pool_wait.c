@@ -33,9 +33,9 @@ int64_t shmx_luapool_deadline(lua_State *L, int index, const char *function) {
 
 /* --- sleeping --- */
 
-/* After a signal: a hook that Ctrl-C has set fires in the next Lua function that runs, so one is run. Its error is raised
- * again from here, so that this function is not in the traceback. The hook of the main thread counts for the coroutine that
- * waits. */
+/* After a signal: a hook that Ctrl-C has set fires in the next Lua function that runs, so one is run, which by its name is a
+ * part of this library. Its error is raised again from here, so that this function is not in the traceback. The hook of the
+ * main thread counts for the coroutine that waits. */
 static void let_signals_speak(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   lua_State *main_thread = lua_tothread(L, -1);
@@ -43,7 +43,7 @@ static void let_signals_speak(lua_State *L) {
   if (!lua_gethook(main_thread) && !lua_gethook(L)) return;
   if (main_thread != L && lua_gethook(main_thread) && !lua_gethook(L))
     lua_sethook(L, lua_gethook(main_thread), lua_gethookmask(main_thread), lua_gethookcount(main_thread));
-  int top = lua_gettop(L), status = luaL_loadbuffer(L, "return", 6, "=signal");
+  int top = lua_gettop(L), status = luaL_loadbuffer(L, "return", 6, "=shmx/signal");
   if (status == LUA_OK && lua_pcall(L, 0, 0, 0) != LUA_OK) lua_error(L);
   lua_settop(L, top);
 }

@@ -67,17 +67,17 @@ describe("Ctrl-C", function()
       soon 'kill -INT PID'
       print(pcall(pool.map, pool, os.execute, { "sleep 1" }))
       print(pool:submit(math.abs, -3):get())]])
-    assert.are.same({ "false\tinterrupted!\n3\n", "", 0 }, { done.out, done.err, done.status })
+    assert.are.same({ "false\tscript.lua:17: interrupted!\n3\n", "", 0 }, { done.out, done.err, done.status })
   end)
 
-  it("in a loop over imap is told at the line of the script", function()
+  it("in a loop over imap is told at the line of the script that ran", function()
     local done = run([[
       local pool <close> = shmx.pool { workers = 1 }
       local function endless() while true do end end
       soon 'kill -INT PID'
       for _ in pool:imap(math.abs, endless) do end]])
     assert.are.equal(1, done.status)
-    assert.matches("^[^\n]*: script.lua:18: interrupted!\nstack traceback:\n", done.err)
+    assert.matches("^[^\n]*: script.lua:16: interrupted!\nstack traceback:\n", done.err)
   end)
 
   it("twice ends everything at once", function()
