@@ -206,7 +206,8 @@ void shmx_os_watch_crashes(shmx_os_crash_report *report);
 /* The file from which the code at `address` was loaded; false when it is none. For reports too. */
 bool shmx_os_file_at(const void *address, char *out, size_t room);
 /* A process without terminal that inherits its descendants' orphans; its standard input is /dev/null, and writing where
- * nobody reads, or more into a file than it may, is an error like others. */
+ * nobody reads, or more into a file than it may, is an error like others. Should it be stopped when its parent dies, it goes
+ * on: it has to hear of that. */
 int shmx_os_settle_supervisor(void);
 /* A descriptor that becomes readable when children change; SIGCHLD is blocked from now on. */
 int shmx_os_child_events(void);

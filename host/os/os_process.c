@@ -98,7 +98,7 @@ static void ask_for_short_slices(void) {
 }
 
 int shmx_os_settle_supervisor(void) {
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) return -errno;
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGCONT) < 0) return -errno;
   ask_for_short_slices();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);

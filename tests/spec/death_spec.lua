@@ -158,6 +158,15 @@ describe("the death of main", function()
     assert.are.equal(137, done.status)
   end)
 
+  it("ends every process also while the supervisor is stopped", function()
+    local done = run([[
+      local pool = shmx.pool { workers = 2 }
+      local task = pool:submit(spin)
+      while task.status ~= "running" do end
+      os.execute(("kill -STOP %d; sleep 0.1; kill -9 %d"):format(supervisor(pool), shmx.pid()))]])
+    assert.are.equal(137, done.status)
+  end)
+
   it("by os.exit ends every process", function()
     for _, code in ipairs { "os.exit(3)", "os.exit(3, true)" } do
       local open = "local pool = shmx.pool { workers = 2 }\npool:submit(os.execute, 'sleep 20')\nsleep(0.1) "
