@@ -66,6 +66,8 @@ static int array_freeze(lua_State *L) {
   shmx_luapool_take_in_all(L);
   int r = freeze(L);
   if (r == -EBUSY) return refuse_to_holders(L, shmx_array_check(L, 1)->segment);
+  if (r == -ETXTBSY)
+    return luaL_error(L, "cannot freeze the array: another array has the same memory (shmx.attach); close that first");
   if (r == -EPIPE) return luaL_error(L, "cannot freeze the array: the supervisor process has died");
   if (r < 0) return luaL_error(L, "cannot freeze the array: %s", shmx_explain(r));
   lua_settop(L, 1);

@@ -63,7 +63,7 @@ int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct s
   }
   *chunk = (struct shmx_chunk){.id = id, .size = size, .fd = fd};
   void *base = NULL;
-  int r = outside ? shmx_os_shm_check(fd, size) : shmx_os_memfd_check_sealed(fd, size, &chunk->sealed);
+  int r = outside ? shmx_os_shm_check(fd, size, &chunk->sealed) : shmx_os_memfd_check_sealed(fd, size, &chunk->sealed);
   if (r == 0) r = chunk->sealed ? shmx_os_map_to_read(fd, size, &base) : shmx_os_map(fd, size, &base);
   if (r < 0) {
     shmx_chunk_destroy(chunk);

@@ -78,8 +78,9 @@ typedef void shmx_producer(void *context, uint64_t offset, void *place, uint64_t
 int shmx_segment_produce(struct shmx_segment *segment, shmx_producer *make, void *context);
 
 /* Nobody writes the segment any more, whoever gets it; where it has a chunk of its own, the kernel sees to that (unless it
- * is outside). Only who holds it alone can do that; who is about to let go of it is waited for, for a tenth of a second.
- * 0, also if it is frozen already; -EBUSY: others hold it; -EPIPE: the supervisor is gone; or -errno. */
+ * is a file). Only who holds it alone can do that; who is about to let go of it is waited for, for a tenth of a second.
+ * 0, also if it is frozen already; -EBUSY: others hold it; -ETXTBSY: another segment is the same memory (outside.h), here or
+ * elsewhere; -EPIPE: the supervisor is gone; or -errno. */
 int shmx_memory_freeze(struct shmx_memory *memory, struct shmx_segment *segment);
 
 void shmx_segment_retain(struct shmx_segment *segment);

@@ -75,8 +75,8 @@ int shmx_memory_map_file(struct shmx_memory *memory, int fd, uint64_t size, stru
   return 0;
 }
 
-/* A segment in `size` bytes of an object that can be written. Takes the descriptor over, also on failure. */
-static int take_up(struct shmx_memory *memory, int fd, uint64_t size, struct shmx_segment **out) {
+/* A segment in `size` bytes of an object, to be read only if that is sealed. Takes the descriptor over, also on failure. */
+static int take_up(struct shmx_memory *memory, int fd, uint64_t size, bool sealed, struct shmx_segment **out) {
   struct records records;
   void *base = NULL;
   if (fd < 0) return fd;
@@ -85,13 +85,14 @@ static int take_up(struct shmx_memory *memory, int fd, uint64_t size, struct shm
     close(fd);
     return r;
   }
-  r = shmx_os_map(fd, size, &base);
+  r = sealed ? shmx_os_map_to_read(fd, size, &base) : shmx_os_map(fd, size, &base);
   if (r < 0) {
     free_records(&records);
     close(fd);
     return r;
   }
   *out = join(memory, &records, base, size, fd);
+  (*out)->read_only = (*out)->chunk->sealed = sealed;
   return 0;
 }
 
@@ -116,7 +117,7 @@ int shmx_memory_make_named(struct shmx_memory *memory, const char *name, uint64_
   if (size == 0) size = 1;
   int r = shmx_warehouse_charge(memory, size);
   if (r < 0) return r;
-  r = take_up(memory, shmx_os_shm_make(size), size, out);
+  r = take_up(memory, shmx_os_shm_make(size), size, false, out);
   if (r < 0) {
     shmx_warehouse_uncharge(memory, size);
     return r;
@@ -141,12 +142,13 @@ int shmx_memory_attach_named(struct shmx_memory *memory, const char *name, uint6
                              struct shmx_segment **out) {
   if (!shmx_os_shm_is_name(name)) return -EINVAL;
   if (size == 0) size = 1;
-  int fd = shmx_os_shm_open(name, there);
+  bool sealed = false;
+  int fd = shmx_os_shm_open(name, there, &sealed);
   if (fd >= 0 && *there < size) {
     close(fd);
     return -ERANGE;
   }
-  return take_up(memory, fd, size, out);
+  return take_up(memory, fd, size, sealed, out);
 }
 
 /* The descriptor of a chunk, which the supervisor has if we do not; from then on it is open as long as the chunk. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Segments in memory that others can get at too: objects with a name, and files that are mapped. Such memory has no seals,
- * so whoever else has it open can change it, and cut it short under those who read it. It is never kept warm for the next
- * segment, and where it is not of our making its pages are never given back.
+ * Segments in memory that others can get at too: objects with a name, and files that are mapped. Such memory has no seals as
+ * ours has, so whoever else has it open can change it, and cut it short under those who read it. It is never kept warm for
+ * the next segment, and where it is not of our making its pages are never given back.
  */
 #ifndef SHMX_CORE_OUTSIDE_H
 #define SHMX_CORE_OUTSIDE_H
@@ -23,8 +23,8 @@ int shmx_memory_make_named(struct shmx_memory *memory, const char *name, uint64_
 /* Like shmx_memory_make_named, and in a worker it waits like shmx_memory_alloc_wait. */
 int shmx_memory_make_named_wait(struct shmx_memory *memory, const char *name, uint64_t size, struct shmx_segment **out);
 
-/* A segment that is the first `size` bytes of the object that has the name. The name is not ours, and stays. It takes
- * nothing of the budget. 0; -ERANGE: the object has *there bytes, which are fewer; or -errno. */
+/* A segment that is the first `size` bytes of the object that has the name, frozen if that is. The name is not ours, and stays.
+ * It takes nothing of the budget. 0; -ERANGE: the object has *there bytes, which are fewer; or -errno. */
 int shmx_memory_attach_named(struct shmx_memory *memory, const char *name, uint64_t size, uint64_t *there,
                              struct shmx_segment **out);
 

@@ -16,7 +16,7 @@ static int freeze(struct sup *s, const struct sup_peer *peer, uint64_t segment, 
   const struct sup_chunk *chunk = shmx_idmap_get(&s->chunks, id);
   if (!chunk || !chunk->alone) return 0;
   *flags = SHMX_CHUNK_ALONE;
-  if (chunk->outside) return 0;
+  if (chunk->outside) return shmx_os_shm_seal(chunk->fd);
   r = shmx_os_memfd_seal(chunk->fd);
   if (r == 0) shmx_ledger_seal(s->ledger, segment);
   return r;

@@ -111,7 +111,8 @@ int sup_answer(const struct sup_peer *peer, const struct shmx_request *reply, in
 
 static int keep_chunk(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int fd) {
   bool outside = request->flags & SHMX_CHUNK_OUTSIDE, alone = request->flags & SHMX_CHUNK_ALONE, sealed;
-  if ((outside ? shmx_os_shm_check(fd, request->size) : shmx_os_memfd_check_sealed(fd, request->size, &sealed)) < 0)
+  if ((outside ? shmx_os_shm_check(fd, request->size, &sealed)
+               : shmx_os_memfd_check_sealed(fd, request->size, &sealed)) < 0)
     return -EPROTO;
   struct sup_chunk *chunk = malloc(sizeof *chunk);
   if (!chunk) return -ENOMEM;
@@ -130,9 +131,10 @@ static int take_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request 
 /* A chunk with a name is a chunk all the same. The maker has said before that it has let go of another of this name. */
 static int name_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
   struct shmx_request reply = {.type = SHMX_REP_NAMED, .id = request->id};
+  bool sealed;
   sup_read_ring(s, peer);
   request->flags |= SHMX_CHUNK_OUTSIDE;
-  reply.error = shmx_os_shm_check(fds[0], request->size);
+  reply.error = shmx_os_shm_check(fds[0], request->size, &sealed);
   if (reply.error == 0) reply.error = sup_name_give(s, request, fds[0]);
   int r = reply.error == 0 ? keep_chunk(s, peer, request, fds[0]) : 0;
   if (r < 0) sup_name_chunk_gone(s, request->id);

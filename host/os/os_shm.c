@@ -6,6 +6,12 @@
  * lock goes with the owner, however it ends. A name is written into it first and given then, and it is taken away only
  * from the object that was written down: so whoever finds a register that nobody locks can remove what its owner left,
  * and nothing else. A record of which only a part was written, over one whose name is gone, fits no object.
+ *
+ * An object is sealed by taking away everybody's permission to write. Who has it open, or mapped, by a descriptor that was got
+ * here keeps a lock on it, which nobody ever waits for: the kernel drops it with the last descriptor and mapping, so that
+ * it tells whether others could still write. Who opens takes the lock and then looks at the permissions; who seals changes
+ * them and then looks for locks, and changes them back if there are any. In between, or when it dies there, others may find
+ * the object sealed that is not to be, which harms nobody.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,34 +41,67 @@ static void path_of(const char *name, char path[sizeof FOLDER + SHMX_OS_NAME_ROO
   snprintf(path, sizeof FOLDER + SHMX_OS_NAME_ROOM, "%s/%s", FOLDER, name);
 }
 
+static struct flock lock_of(short type) { return (struct flock){.l_type = type, .l_whence = SEEK_SET}; }
+
+static int keep_lock(int fd) {
+  struct flock lock = lock_of(F_RDLCK);
+  return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -EBUSY : 0;
+}
+
+static bool is_locked_by_others(int fd) {
+  struct flock lock = lock_of(F_WRLCK);
+  return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}
+
+enum { WRITERS = S_IWUSR | S_IWGRP | S_IWOTH };
+
 int shmx_os_shm_make(uint64_t size) {
   int fd = shmx_os_open(FOLDER, O_TMPFILE | O_RDWR, 0600);
   if (fd < 0) return fd;
-  int r = shmx_os_file_grow(fd, size);
+  int r = keep_lock(fd);
+  if (r == 0) r = shmx_os_file_grow(fd, size);
   if (r == 0) r = shmx_os_reserve(fd, 0, size);
   if (r == 0) return fd;
   close(fd);
   return r;
 }
 
-int shmx_os_shm_open(const char *name, uint64_t *size) {
-  char path[sizeof FOLDER + SHMX_OS_NAME_ROOM];
+/* Looks at what has been opened. 0, or why it is nothing to map. */
+static int look(int fd, uint64_t *size, bool *sealed) {
   struct stat status;
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fstat(fd, &status) < 0) return -errno;
+  if (!S_ISREG(status.st_mode)) return -EINVAL;
+  *size = (uint64_t)status.st_size;
+  *sealed = (status.st_mode & WRITERS) == 0;
+  int mode = flags & O_ACCMODE;
+  return mode == O_RDWR || (mode == O_RDONLY && *sealed) ? 0 : -EACCES;
+}
+
+int shmx_os_shm_open(const char *name, uint64_t *size, bool *sealed) {
+  char path[sizeof FOLDER + SHMX_OS_NAME_ROOM];
   path_of(name, path);
   int fd = shmx_os_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+  if (fd == -EACCES) fd = shmx_os_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
   if (fd < 0) return fd;
-  int r = fstat(fd, &status) < 0 ? -errno : S_ISREG(status.st_mode) ? 0 : -EINVAL;
-  if (r == 0) *size = (uint64_t)status.st_size;
+  int r = keep_lock(fd);
+  if (r == 0) r = look(fd, size, sealed);
   if (r == 0) return fd;
   close(fd);
   return r;
 }
 
-int shmx_os_shm_check(int fd, uint64_t size) {
+int shmx_os_shm_check(int fd, uint64_t size, bool *sealed) {
+  uint64_t there;
+  return look(fd, &there, sealed) == 0 && there >= size ? 0 : -EPROTO;
+}
+
+int shmx_os_shm_seal(int fd) {
   struct stat status;
-  if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || (uint64_t)status.st_size < size) return -EPROTO;
-  int flags = fcntl(fd, F_GETFL);
-  return flags >= 0 && (flags & O_ACCMODE) == O_RDWR ? 0 : -EPROTO;
+  if (fstat(fd, &status) < 0 || fchmod(fd, status.st_mode & ~(mode_t)(S_IFMT | WRITERS)) < 0) return -errno;
+  if (!is_locked_by_others(fd)) return 0;
+  fchmod(fd, status.st_mode & ~(mode_t)S_IFMT);
+  return -ETXTBSY;
 }
 
 /* Gives what the descriptor leads to a name in the folder. */

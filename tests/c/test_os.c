@@ -388,6 +388,7 @@ static void a_crash_is_reported_and_ends_the_process_all_the_same(void) {
 static void names_that_a_dead_process_has_left_are_removed(void) {
   char mine[64], theirs[64];
   uint64_t size;
+  bool sealed;
   snprintf(mine, sizeof mine, "shmx-test-%d-mine", (int)getpid());
   snprintf(theirs, sizeof theirs, "shmx-test-%d-theirs", (int)getpid());
   pid_t pid = fork();
@@ -401,8 +402,9 @@ static void names_that_a_dead_process_has_left_are_removed(void) {
     if (shmx_os_register_name(&names, 1, second, theirs) < 0) _exit(1);
     if (shmx_os_register_name(&names, 2, second, mine) != -EEXIST) _exit(1);
     shmx_os_register_clean(); /* its own is locked */
-    int fd = shmx_os_shm_open(mine, &size);
-    if (fd < 0 || size != 8192 || shmx_os_shm_check(fd, 8193) != -EPROTO || shmx_os_shm_check(fd, 8192) < 0) _exit(1);
+    int fd = shmx_os_shm_open(mine, &size, &sealed);
+    if (fd < 0 || size != 8192 || sealed) _exit(1);
+    if (shmx_os_shm_check(fd, 8193, &sealed) != -EPROTO || shmx_os_shm_check(fd, 8192, &sealed) < 0) _exit(1);
     shmx_os_register_remove(second, theirs);
     int other = shmx_os_shm_make(1);
     if (other < 0 || shmx_os_register_name(&names, 2, other, theirs) < 0) _exit(1);
@@ -414,11 +416,37 @@ static void names_that_a_dead_process_has_left_are_removed(void) {
   waitpid(pid, &status, 0);
   CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
   shmx_os_register_clean();
-  CHECK(shmx_os_shm_open(mine, &size) == -ENOENT);
-  int fd = shmx_os_shm_open(theirs, &size);
+  CHECK(shmx_os_shm_open(mine, &size, &sealed) == -ENOENT);
+  int fd = shmx_os_shm_open(theirs, &size, &sealed);
   CHECK(fd >= 0 && size == 1);
   shmx_os_register_remove(fd, theirs);
-  CHECK(shmx_os_shm_open(theirs, &size) == -ENOENT);
+  CHECK(shmx_os_shm_open(theirs, &size, &sealed) == -ENOENT);
+}
+
+/* Whoever has it open or mapped otherwise than by the same opening stands in the way of a seal; then all can only read. */
+static void a_named_object_is_sealed_when_nobody_else_has_it(void) {
+  char name[64];
+  uint64_t size;
+  bool sealed;
+  void *base;
+  struct shmx_os_register names;
+  snprintf(name, sizeof name, "shmx-test-%d-sealed", (int)getpid());
+  int made = shmx_os_shm_make(8192);
+  CHECK(made >= 0 && shmx_os_register_open(&names) == 0 && shmx_os_register_name(&names, 0, made, name) == 0);
+  int open = shmx_os_shm_open(name, &size, &sealed);
+  CHECK(open >= 0 && !sealed && shmx_os_map(open, size, &base) == 0);
+  CHECK(shmx_os_shm_seal(made) == -ETXTBSY && shmx_os_shm_seal(open) == -ETXTBSY);
+  close(open);
+  CHECK(shmx_os_shm_seal(made) == -ETXTBSY); /* it is still mapped */
+  CHECK(shmx_os_shm_check(made, 8192, &sealed) == 0 && !sealed);
+  shmx_os_unmap(base, size);
+  CHECK(shmx_os_shm_seal(made) == 0 && shmx_os_shm_check(made, 8192, &sealed) == 0 && sealed);
+  open = shmx_os_shm_open(name, &size, &sealed);
+  CHECK(open >= 0 && sealed && shmx_os_shm_check(open, 8192, &sealed) == 0 && sealed);
+  close(open);
+  shmx_os_register_remove(made, name);
+  shmx_os_register_close(&names);
+  close(made);
 }
 
 /* EAGAIN is also what a lock or a descriptor that does not wait gives. */
@@ -449,6 +477,7 @@ static const struct test tests[] = {
     {"a_forked_child_knows_it", a_forked_child_knows_it},
     {"code_is_found_in_its_file", code_is_found_in_its_file},
     {"names_that_a_dead_process_has_left_are_removed", names_that_a_dead_process_has_left_are_removed},
+    {"a_named_object_is_sealed_when_nobody_else_has_it", a_named_object_is_sealed_when_nobody_else_has_it},
     {"a_crash_is_reported_and_ends_the_process_all_the_same", a_crash_is_reported_and_ends_the_process_all_the_same},
     {"only_fork_is_said_to_meet_the_limit_of_processes", only_fork_is_said_to_meet_the_limit_of_processes},
     {NULL, NULL},

@@ -216,19 +216,50 @@ describe("freezing", function()
     assert.is_true(pool:submit(function() return require("shmx").array("u8", 3):freeze() end):get().frozen)
   end)
 
-  it("works for named arrays, as far as our own processes go", function()
+  it("concerns all who attach a named array from then on", function()
     local name = "shmx-spec-frozen-" .. shmx.pid()
     local pool <close> = shmx.pool { workers = 1 }
+    local function attach() return require("shmx").attach(name, "f64", 10) end
+    local function make() return require("shmx").array("f64", 10, { name = name }) end
+    for _, shared in ipairs { false, true } do
+      for _, by_worker in ipairs { false, true } do
+        local a <close> = by_worker and pool:submit(make):get() or make()
+        if shared then pool:submit(function(b) return #b end, a):get() end
+        a:freeze()
+        assert.equal("right", all_refuse(a))
+        assert.equal("right", pool:submit(all_refuse, a):get())
+        local other <close> = attach()
+        local theirs <close> = pool:submit(attach):get()
+        for _, b in ipairs { other, theirs } do
+          assert.is_true(b.frozen)
+          assert.equal("right", all_refuse(b))
+          assert.equal("right", pool:submit(all_refuse, b):get())
+        end
+        a:close()
+        collectgarbage() -- views of it
+        await(function() return not require("lfs").attributes("/dev/shm/" .. name) end)
+      end
+    end
+  end)
+
+  it("is refused as long as somebody who has attached the memory could write it", function()
+    local name = "shmx-spec-frozen-" .. shmx.pid()
+    local pool <close> = shmx.pool { workers = 1 }
+    local function keep(n) kept = require("shmx").attach(n, "f64", 10) end -- luacheck: ignore
+    local function drop() kept = kept:close() end -- luacheck: ignore
+    local message = "another array has the same memory (shmx.attach)"
     local a <close> = shmx.array("f64", 10, { name = name })
-    a:freeze()
-    assert.equal("right", all_refuse(a))
-    assert.equal("right", pool:submit(all_refuse, a):get())
-    local other <close> = shmx.attach(name, "f64", 10)
-    other[1] = 5 -- memory with a name has no seals: the manual says so
-    assert.same({ 5, false }, { a[1], other.frozen })
-    other:freeze()
-    assert.equal("right", all_refuse(other))
-    assert.equal("right", pool:submit(all_refuse, other):get())
+    local other = shmx.attach(name, "f64", 10)
+    refuses(message, a.freeze, a)
+    refuses(message, other.freeze, other)
+    a[1], other[2] = 5, 6
+    assert.same({ 6, 5 }, { a[2], other[1] })
+    assert.equal(11, pool:submit(function(b) return b:sum() end, other):get())
+    other:close()
+    pool:submit(keep, name):get()
+    refuses(message, a.freeze, a)
+    pool:submit(drop):get()
+    assert.is_true(a:freeze().frozen)
   end)
 
   it("is an error while the supervisor is dead that would have to be asked", function()
