@@ -57,6 +57,7 @@ static struct shmx_segment *join(struct shmx_memory *memory, struct records *r, 
                                       .block = r->block};
   shmx_warehouse_add(memory, r->chunk);
   memory->live++;
+  memory->handled += size + 1;
   return r->segment;
 }
 

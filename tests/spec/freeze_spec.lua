@@ -123,6 +123,11 @@ describe("a frozen array", function()
       local a = pool:submit(make, i % 5 == 0 and LARGE // 8 or i):get()
       assert.is_true(a:freeze().frozen)
     end
+    local function name(text) return require("shmx").array("i64", 10, { name = text }) end
+    for i = 1, 20 do
+      local a <close> = pool:submit(name, ("shmx-spec-frozen-%d-%d"):format(shmx.pid(), i)):get()
+      assert.is_true(a:freeze().frozen)
+    end
   end)
 
   it("outlives the one that made it, and the pool", function()
