@@ -46,6 +46,17 @@ static void pass(struct sup *s) {
   }
 }
 
+/* After a pass. What is free is so for all to see before anybody is answered: its name may be given again at once. */
+static void follow_up(struct sup *s) {
+  sup_do_chores(s);
+  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_write_notes(s, peer);
+}
+
+void sup_settle(struct sup *s) {
+  pass(s);
+  follow_up(s);
+}
+
 /* Of those that are still listened to: what makes no sense stays where it is. */
 static bool something_unread(struct sup *s) {
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next)
@@ -98,8 +109,8 @@ static void tend(struct sup *s) {
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_pool_tend(s, pool);
   for (struct sup_pool *pool = s->pools; pool; pool = pool->next) sup_limits_tend(s, pool);
   sup_trace_tend(s); /* before those are answered who wait for room in their rings */
-  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_write_notes(s, peer);
-  sup_do_chores(s);
+  follow_up(s);
+  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_answer_reader(s, peer);
   sup_serve_memory(s);
   sup_progress_tend(s);
 }

@@ -96,6 +96,9 @@ void sup_write_notes(struct sup *s, struct sup_peer *peer) {
   peer->notes_full = !shmx_ring_has_room(&peer->notes);
   /* Notes wait until the process comes by or all is quiet, unless somebody needs the memory that they set free. */
   if (wrote && s->memory_wanted && peer->pool) shmx_bell_ring(&peer->shm->bell, -1);
+}
+
+void sup_answer_reader(struct sup *s, struct sup_peer *peer) {
   if (!(atomic_load(&peer->shm->wants) & SHMX_WANTS_READ)) return;
   if (atomic_load(&peer->shm->messages.write) != peer->messages.index) return; /* it wrote more: at the next pass */
   atomic_fetch_and(&peer->shm->wants, ~(uint32_t)SHMX_WANTS_READ);
@@ -128,14 +131,21 @@ static int take_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request 
   return keep_chunk(s, peer, request, fds[0]);
 }
 
-/* A chunk with a name is a chunk all the same. The maker has said before that it has let go of another of this name. */
+/* Who has let go of an array of this name may have said so where it is not read yet. */
+static int give_name(struct sup *s, const struct shmx_request *request, int fd) {
+  int r = sup_name_give(s, request, fd);
+  if (r != -EEXIST) return r;
+  sup_settle(s);
+  return sup_name_give(s, request, fd);
+}
+
+/* A chunk with a name is a chunk all the same. */
 static int name_chunk(struct sup *s, struct sup_peer *peer, struct shmx_request *request, int *fds) {
   struct shmx_request reply = {.type = SHMX_REP_NAMED, .id = request->id};
   bool sealed;
-  sup_read_ring(s, peer);
   request->flags |= SHMX_CHUNK_OUTSIDE;
   reply.error = shmx_os_shm_check(fds[0], request->size, &sealed);
-  if (reply.error == 0) reply.error = sup_name_give(s, request, fds[0]);
+  if (reply.error == 0) reply.error = give_name(s, request, fds[0]);
   int r = reply.error == 0 ? keep_chunk(s, peer, request, fds[0]) : 0;
   if (r < 0) sup_name_chunk_gone(s, request->id);
   if (r < 0 || reply.error < 0) close(fds[0]);

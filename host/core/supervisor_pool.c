@@ -451,6 +451,7 @@ static void follow_main(struct sup *s, struct sup_pool *pool) {
       if (pool->by_lane[lane]) shmx_os_pidfd_kill(pool->by_lane[lane]->pidfd, SIGKILL);
   if (!over || shmx_workers_alive(pool->workers) > 0 || atomic_load(&shm->state) == SHMX_POOL_CLOSED) return;
   sup_progress_closed(s, pool);
+  sup_settle(s); /* what the workers have made and nobody holds is gone before main hears of their end */
   atomic_store(&shm->state, SHMX_POOL_CLOSED);
   shmx_bell_ring_hard(&s->domain->main.bell, s->main_bell);
 }

@@ -140,6 +140,11 @@ struct sup {
 /* The earlier of two times; -1 is never. */
 static inline int64_t sup_sooner(int64_t a, int64_t b) { return a < 0 ? b : b < 0 || a < b ? a : b; }
 
+/* --- supervisor.c --- */
+
+/* Takes in what all have said so far, and frees what nobody holds any more, names included. */
+void sup_settle(struct sup *s);
+
 /* --- supervisor_name.c --- */
 
 /* Gives the chunk of the request, whose descriptor is `fd`, its name. 0 or -errno. */
@@ -170,6 +175,8 @@ int sup_answer(const struct sup_peer *peer, const struct shmx_request *reply, in
 void sup_read_socket(struct sup *s, struct sup_peer *peer);
 /* Writes the notes that there are and that fit. */
 void sup_write_notes(struct sup *s, struct sup_peer *peer);
+/* The peer, if it waits for that, learns that all it has said is taken note of. */
+void sup_answer_reader(struct sup *s, struct sup_peer *peer);
 /* It has written what it could not mean. */
 void sup_poison(struct sup *s, struct sup_peer *peer);
 struct sup_peer *sup_find_peer(struct sup *s, uint32_t id);

@@ -43,8 +43,9 @@ static void kit_round(struct sup *s) {
   shmx_ledger_pass_begin(s->ledger);
   for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_read_ring(s, peer);
   shmx_ledger_pass_end(s->ledger);
-  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_write_notes(s, peer);
   sup_do_chores(s);
+  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_write_notes(s, peer);
+  for (struct sup_peer *peer = s->peers; peer; peer = peer->next) sup_answer_reader(s, peer);
   sup_serve_memory(s);
 }
 

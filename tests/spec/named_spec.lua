@@ -131,6 +131,31 @@ describe("a named array", function()
     await_nothing()
   end)
 
+  it("is gone when a pool is closed whose workers alone held it", function()
+    for _ = 1, 60 do
+      local pool <close> = shmx.pool { workers = 2 }
+      pool:submit(function(name)
+        kept = shmx.array("i64", 4, { name = name }) -- luacheck: ignore
+      end, prefix .. "workers"):get()
+      assert.is_true(there(prefix .. "workers"))
+      pool:close()
+      assert.is_false(there(prefix .. "workers"))
+    end
+  end)
+
+  it("gives its name to another as soon as main lets go of it after its maker's end", function()
+    local function make(name) return shmx.array("i64", 4, { name = name }) end
+    for _ = 1, 20 do
+      local pool <close> = shmx.pool { workers = 2 }
+      local a, task = pool:submit(make, prefix .. "first"):get(), pool:submit(make, prefix .. "second")
+      pool:close()
+      a:close()
+      make(prefix .. "first"):close()
+      task:get():close()
+      make(prefix .. "second"):close()
+    end
+  end)
+
   it("is gone when its maker died before it gave it to anybody", function()
     local pool <close> = shmx.pool { workers = 1 }
     local task = pool:submit(function(name)
