@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Comparing whole views: see array/equal.h. Both are gathered block by block into buffers of one dtype. */
+/* Comparing whole views: see array/equal.h. Both are gathered block by block into buffers. */
 #include "array/equal.h"
 
 #include <math.h>
@@ -10,40 +10,39 @@
 
 enum { BLOCK = 512, WIDEST = 8 /* bytes of an element */ };
 
-typedef bool block_test(enum shmx_dtype dtype, const void *a, const void *b, int64_t count, const void *context);
+typedef bool block_test(const void *a, const void *b, int64_t count, const void *context);
 
-/* Whether all blocks of pairs pass the test. */
-static bool test_all(const struct shmx_view *a, const struct shmx_view *b, enum shmx_dtype dtype, block_test *test,
+/* Whether all blocks of elements, which are compared in that dtype or pair, pass the test. */
+static bool test_all(const struct shmx_view *a, const struct shmx_view *b, enum shmx_dtype compared, block_test *test,
                      const void *context) {
   _Alignas(64) char x[BLOCK * WIDEST], y[BLOCK * WIDEST];
-  shmx_cast_row *cast_a = shmx_casts()->row[dtype][a->dtype], *cast_b = shmx_casts()->row[dtype][b->dtype];
-  const int64_t size = shmx_dtype_size(dtype);
+  enum shmx_dtype as = shmx_compared_operand(0, compared), bs = shmx_compared_operand(1, compared);
+  shmx_cast_row *cast_a = shmx_casts()->row[as][a->dtype], *cast_b = shmx_casts()->row[bs][b->dtype];
   struct shmx_loop loop;
   if (!shmx_loop_start(&loop, a, b)) return true;
   do {
     for (int64_t first = 0; first < loop.count; first += BLOCK) {
       int64_t count = loop.count - first < BLOCK ? loop.count - first : BLOCK;
-      cast_a(x, size, loop.data[0] + first * loop.stride[0], loop.stride[0], count);
-      cast_b(y, size, loop.data[1] + first * loop.stride[1], loop.stride[1], count);
-      if (!test(dtype, x, y, count, context)) return false;
+      cast_a(x, shmx_dtype_size(as), loop.data[0] + first * loop.stride[0], loop.stride[0], count);
+      cast_b(y, shmx_dtype_size(bs), loop.data[1] + first * loop.stride[1], loop.stride[1], count);
+      if (!test(x, y, count, context)) return false;
     }
   } while (shmx_loop_next(&loop));
   return true;
 }
 
-static bool equal_block(enum shmx_dtype dtype, const void *a, const void *b, int64_t count, const void *context) {
+static bool equal_block(const void *a, const void *b, int64_t count, const void *context) {
   shmx_op_kernel *kernel = *(shmx_op_kernel *const *)context;
   shmx_bool same[BLOCK], all = 1;
-  (void)dtype;
   kernel(same, (const void *const[]){a, b}, count, 0);
   for (int64_t i = 0; i < count; i++) all &= same[i];
   return all;
 }
 
 bool shmx_view_equal(const struct shmx_view *a, const struct shmx_view *b) {
-  enum shmx_dtype dtype = shmx_promote(a->dtype, b->dtype);
-  shmx_op_kernel *kernel = shmx_op_find(SHMX_OP_EQ, dtype);
-  return test_all(a, b, dtype, equal_block, &kernel);
+  enum shmx_dtype compared = shmx_promote_compared(a->dtype, b->dtype);
+  shmx_op_kernel *kernel = shmx_op_find(SHMX_OP_EQ, compared);
+  return test_all(a, b, compared, equal_block, &kernel);
 }
 
 static bool near(double x, double y, const struct shmx_tolerance *tolerance) {
@@ -52,9 +51,8 @@ static bool near(double x, double y, const struct shmx_tolerance *tolerance) {
   return isfinite(x) && isfinite(y) && fabs(x - y) <= tolerance->absolute + tolerance->relative * fabs(y);
 }
 
-static bool close_block(enum shmx_dtype dtype, const void *a, const void *b, int64_t count, const void *context) {
+static bool close_block(const void *a, const void *b, int64_t count, const void *context) {
   const double *x = a, *y = b;
-  (void)dtype;
   for (int64_t i = 0; i < count; i++) {
     if (!near(x[i], y[i], context)) return false;
   }

@@ -11,7 +11,7 @@ struct shmx_tolerance {
   bool nan_equals_nan;
 };
 
-/* Whether all elements of two views of one shape are equal in the dtype that holds both; NaN equals nothing. */
+/* Whether all elements of two views of one shape are equal, exactly and whatever their dtypes; NaN equals nothing. */
 bool shmx_view_equal(const struct shmx_view *a, const struct shmx_view *b);
 
 /* Whether they are near each other as doubles. Infinities are near themselves alone. */

@@ -54,17 +54,22 @@
     }                                                                                                                  \
   }
 
-#define SHMX_BINARY(name, out_type, type, expression)                                                                  \
+#define SHMX_BINARY(name, out_type, type, expression) SHMX_BINARY_OF_TWO(name, out_type, type, type, expression)
+
+/* The operands are of different types. */
+#define SHMX_BINARY_OF_TWO(name, out_type, type, other_type, expression)                                               \
   static void name(void *result, const void *const *in, int64_t count, unsigned uniform) {                             \
     out_type *out = result;                                                                                            \
-    const type *a = in[0], *b = in[1];                                                                                 \
+    const type *a = in[0];                                                                                             \
+    const other_type *b = in[1];                                                                                       \
     if (uniform == 0) {                                                                                                \
       SHMX_FOR_SEVERAL(count) {                                                                                        \
-        const type x = a[i], y = b[i];                                                                                 \
+        const type x = a[i];                                                                                           \
+        const other_type y = b[i];                                                                                     \
         out[i] = (out_type)(expression);                                                                               \
       }                                                                                                                \
     } else if (uniform == 2) {                                                                                         \
-      const type y = b[0];                                                                                             \
+      const other_type y = b[0];                                                                                       \
       SHMX_FOR(count) {                                                                                                \
         const type x = a[i];                                                                                           \
         out[i] = (out_type)(expression);                                                                               \
@@ -72,11 +77,12 @@
     } else if (uniform == 1) {                                                                                         \
       const type x = a[0];                                                                                             \
       SHMX_FOR(count) {                                                                                                \
-        const type y = b[i];                                                                                           \
+        const other_type y = b[i];                                                                                     \
         out[i] = (out_type)(expression);                                                                               \
       }                                                                                                                \
     } else {                                                                                                           \
-      const type x = a[0], y = b[0];                                                                                   \
+      const type x = a[0];                                                                                             \
+      const other_type y = b[0];                                                                                       \
       const out_type value = (out_type)(expression);                                                                   \
       SHMX_FOR(count) out[i] = value;                                                                                  \
     }                                                                                                                  \

@@ -15,6 +15,7 @@ enum shmx_dtype shmx_op_operand(enum shmx_op op, int i, enum shmx_dtype dtype) {
   case SHMX_RULE_TEST: return shmx_promote_float(dtype);
   case SHMX_RULE_LOGIC: return SHMX_BOOL;
   case SHMX_RULE_CHOICE: return i == 0 ? SHMX_BOOL : dtype;
+  case SHMX_RULE_COMPARISON: return shmx_compared_operand(i, dtype);
   default: return dtype;
   }
 }
@@ -34,7 +35,7 @@ static shmx_op_kernel *find(enum shmx_op op, enum shmx_dtype dtype, enum shmx_le
   if (i >= SHMX_MATHS_FIRST) return shmx_maths_at(level)->kernel[i - SHMX_MATHS_FIRST][of];
   if (i >= SHMX_UNARY_FIRST) return shmx_unary_at(level)->kernel[i - SHMX_UNARY_FIRST][of];
   if (i >= SHMX_BIT_FIRST) return shmx_bits_at(level)->kernel[i - SHMX_BIT_FIRST][of];
-  if (i >= SHMX_COMPARISON_FIRST) return shmx_comparison_at(level)->kernel[i - SHMX_COMPARISON_FIRST][of];
+  if (i >= SHMX_COMPARISON_FIRST) return shmx_comparison_at(level)->kernel[i - SHMX_COMPARISON_FIRST][dtype];
   if (i >= SHMX_DIVISION_FIRST) return shmx_division_at(level)->kernel[i - SHMX_DIVISION_FIRST][of];
   return shmx_arithmetic_at(level)->kernel[i - SHMX_ARITHMETIC_FIRST][of];
 }

@@ -13,7 +13,7 @@
 enum shmx_rule {
   SHMX_RULE_NUMBER,     /* in that dtype, and gives it */
   SHMX_RULE_FLOAT,      /* in f32 if that is it, otherwise in f64, and gives it */
-  SHMX_RULE_COMPARISON, /* in that dtype; gives bool */
+  SHMX_RULE_COMPARISON, /* in that dtype, or in a pair that takes its place (array/promote.h); gives bool */
   SHMX_RULE_LOGIC,      /* in bool, and gives it */
   SHMX_RULE_TEST,       /* like FLOAT; gives bool */
   SHMX_RULE_CHOICE,     /* like NUMBER, but for the first operand, which is a bool */
@@ -126,7 +126,8 @@ struct shmx_op_info {
 
 const struct shmx_op_info *shmx_op_info(enum shmx_op op);
 
-/* The dtype of operand `i` and that of the result, for operands that promote to `dtype`. */
+/* The dtype of operand `i` and that of the result, for operands that promote to `dtype`: here and below that may be a pair,
+ * if the operation is a comparison. */
 enum shmx_dtype shmx_op_operand(enum shmx_op op, int i, enum shmx_dtype dtype);
 enum shmx_dtype shmx_op_result(enum shmx_op op, enum shmx_dtype dtype);
 

@@ -17,7 +17,7 @@ struct shmx_division {
 SHMX_EACH_LEVEL(struct shmx_division, shmx_division)
 
 struct shmx_comparison {
-  shmx_op_kernel *kernel[SHMX_COMPARISON_COUNT][SHMX_DTYPE_COUNT];
+  shmx_op_kernel *kernel[SHMX_COMPARISON_COUNT][SHMX_COMPARED_COUNT];
 };
 SHMX_EACH_LEVEL(struct shmx_comparison, shmx_comparison)
 

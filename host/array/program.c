@@ -50,6 +50,7 @@ static enum shmx_dtype promote(const struct shmx_program *program, enum shmx_op 
   const struct shmx_op_info *info = shmx_op_info(op);
   int first = info->rule == SHMX_RULE_CHOICE ? 1 : 0;
   enum shmx_dtype dtype = program->value[operands[first]].dtype;
+  if (info->rule == SHMX_RULE_COMPARISON) return shmx_promote_compared(dtype, program->value[operands[1]].dtype);
   for (int i = first + 1; i < info->operands; i++) {
     dtype = shmx_promote(dtype, program->value[operands[i]].dtype);
   }

@@ -24,6 +24,29 @@ enum shmx_dtype shmx_promote(enum shmx_dtype a, enum shmx_dtype b) {
   return shmx_dtype_size(integer) <= 2 ? number : SHMX_F64;
 }
 
+#define PAIR(first, second, tag, other) [SHMX_##first##_##second - SHMX_DTYPE_COUNT] = {SHMX_##first, SHMX_##second},
+static const enum shmx_dtype pairs[][2] = {SHMX_PAIRS(PAIR)};
+
+/* The dtype of 64 bits that holds what a number of that dtype is. */
+static enum shmx_dtype widest(enum shmx_dtype dtype) {
+  return shmx_dtype_is_float(dtype) ? SHMX_F64 : dtype == SHMX_U64 ? SHMX_U64 : SHMX_I64;
+}
+
+static bool is_wide_integer(enum shmx_dtype dtype) { return dtype == SHMX_I64 || dtype == SHMX_U64; }
+
+/* An f64 holds all but 64-bit integers. */
+enum shmx_dtype shmx_promote_compared(enum shmx_dtype a, enum shmx_dtype b) {
+  enum shmx_dtype dtype = shmx_promote(a, b);
+  if (dtype != SHMX_F64 || (!is_wide_integer(a) && !is_wide_integer(b))) return dtype;
+  int pair = 0;
+  while (pairs[pair][0] != widest(a) || pairs[pair][1] != widest(b)) pair++;
+  return (enum shmx_dtype)(SHMX_DTYPE_COUNT + pair);
+}
+
+enum shmx_dtype shmx_compared_operand(int i, enum shmx_dtype compared) {
+  return (int)compared < SHMX_DTYPE_COUNT ? compared : pairs[compared - SHMX_DTYPE_COUNT][i];
+}
+
 enum shmx_dtype shmx_dtype_of_kind(enum shmx_scalar_kind kind) {
   static const enum shmx_dtype dtypes[] = {
       [SHMX_SCALAR_INTEGER] = SHMX_I64, [SHMX_SCALAR_FLOAT] = SHMX_F64, [SHMX_SCALAR_BOOL] = SHMX_BOOL};

@@ -3,6 +3,8 @@
 #ifndef SHMX_BIND_ARRAY_ELEMENT_H
 #define SHMX_BIND_ARRAY_ELEMENT_H
 
+#include <float.h>
+
 #include "bind/array_parts.h"
 
 static inline void shmx_element_push(lua_State *L, enum shmx_dtype dtype, const void *p) {
@@ -59,6 +61,13 @@ static inline bool shmx_element_store(lua_State *L, int index, enum shmx_dtype d
   }
   return false;
 #undef STORE_INTEGER
+}
+
+/* Whether the number at `index` is surely what it was when it has been made a float: integers up to 2^53 are. */
+static inline bool shmx_element_is_exact(lua_State *L, int index) {
+  const lua_Integer most = (lua_Integer)1 << DBL_MANT_DIG;
+  lua_Integer value = lua_isinteger(L, index) ? lua_tointeger(L, index) : 0;
+  return -most <= value && value <= most;
 }
 
 /* Pushes why shmx_element_store refused a value: "256 is not between 0 and 255". */

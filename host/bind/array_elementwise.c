@@ -85,16 +85,19 @@ static bool store(lua_State *L, int arg, enum shmx_dtype dtype, uint64_t *elemen
   return stored;
 }
 
-/* An array is compared with any number: one that its dtype does not hold makes 64-bit integers of both. */
-static void widen_comparison(lua_State *L, struct call *call) {
+/* An array is compared with any number: one that its dtype does not hold keeps its own. */
+static enum shmx_dtype compared_dtype(lua_State *L, const struct call *call, int i) {
+  const struct shmx_array *other = call->array[1 - i];
   uint64_t element;
-  if (shmx_op_info(call->op)->rule != SHMX_RULE_COMPARISON || !shmx_dtype_is_integer(call->dtype)) return;
-  for (int i = 0; i < call->operands; i++) {
-    if (!call->array[i] && !store(L, i + 1, call->dtype, &element)) call->dtype = SHMX_I64;
-  }
+  if (call->array[i]) return call->array[i]->view.dtype;
+  enum shmx_scalar_kind kind = check_kind(L, i + 1);
+  enum shmx_dtype own = shmx_dtype_of_kind(kind);
+  if (!other || shmx_promote_weak(other->view.dtype, kind) != other->view.dtype) return own;
+  if (other->view.dtype == SHMX_F64 && !shmx_element_is_exact(L, i + 1)) return own;
+  return store(L, i + 1, other->view.dtype, &element) ? other->view.dtype : own;
 }
 
-static void promote(lua_State *L, struct call *call) {
+static void promote_operands(lua_State *L, struct call *call) {
   bool strong = false;
   int first = first_promoted(call);
   if (first == 1 && !call->array[0]) check_kind(L, 1);
@@ -111,7 +114,15 @@ static void promote(lua_State *L, struct call *call) {
                   : i == first ? shmx_dtype_of_kind(kind)
                                : shmx_promote(call->dtype, shmx_dtype_of_kind(kind));
   }
-  widen_comparison(L, call);
+}
+
+static void promote(lua_State *L, struct call *call) {
+  if (shmx_op_info(call->op)->rule == SHMX_RULE_COMPARISON) {
+    enum shmx_dtype first = compared_dtype(L, call, 0);
+    call->dtype = shmx_promote_compared(first, compared_dtype(L, call, 1));
+  } else {
+    promote_operands(L, call);
+  }
   call->result = shmx_op_result(call->op, call->dtype);
   if (shmx_op_find(call->op, call->dtype)) return;
   luaL_error(L, "bad operands of '%s' (it is not defined for %s)", lua_tostring(L, lua_upvalueindex(1)),

@@ -47,6 +47,7 @@ static bool find_numbers(lua_State *L, struct quick *q) {
     if (lua_type(L, i + 1) != LUA_TNUMBER) return false;
     enum shmx_scalar_kind kind = lua_isinteger(L, i + 1) ? SHMX_SCALAR_INTEGER : SHMX_SCALAR_FLOAT;
     if (shmx_promote_weak(q->dtype, kind) != q->dtype) return false;
+    if (q->dtype == SHMX_F64 && !shmx_element_is_exact(L, i + 1)) return false; /* as it is compared */
     if (!shmx_element_store(L, i + 1, q->dtype, &q->element[i])) return false;
   }
   return true;

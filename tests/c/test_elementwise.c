@@ -67,6 +67,17 @@ static void test_promotion_follows_numpy(void) {
     CHECK(shmx_promote(cases[i].a, cases[i].b) == cases[i].result);
     CHECK(shmx_promote(cases[i].b, cases[i].a) == cases[i].result);
   }
+  for (int a = 0; a < SHMX_DTYPE_COUNT; a++) {
+    for (int b = 0; b < SHMX_DTYPE_COUNT; b++) {
+      enum shmx_dtype compared = shmx_promote_compared((enum shmx_dtype)a, (enum shmx_dtype)b);
+      bool rounds = (int)compared < SHMX_DTYPE_COUNT && shmx_dtype_is_float(compared);
+      CHECK(!rounds || (a != SHMX_I64 && a != SHMX_U64 && b != SHMX_I64 && b != SHMX_U64));
+      CHECK(shmx_promote_compared((enum shmx_dtype)b, (enum shmx_dtype)a) == compared || compared >= SHMX_DTYPE_COUNT);
+    }
+  }
+  CHECK(shmx_promote_compared(SHMX_I8, SHMX_U64) == (enum shmx_dtype)SHMX_I64_U64);
+  CHECK(shmx_promote_compared(SHMX_U64, SHMX_F32) == (enum shmx_dtype)SHMX_U64_F64);
+  CHECK(shmx_promote_compared(SHMX_F32, SHMX_I16) == SHMX_F32);
   CHECK(shmx_promote_weak(SHMX_U8, SHMX_SCALAR_INTEGER) == SHMX_U8);
   CHECK(shmx_promote_weak(SHMX_U8, SHMX_SCALAR_FLOAT) == SHMX_F64);
   CHECK(shmx_promote_weak(SHMX_F32, SHMX_SCALAR_FLOAT) == SHMX_F32);
@@ -138,7 +149,8 @@ static struct shmx_elementwise random_call(enum shmx_op op, enum shmx_dtype dtyp
 
 static void each_kernel(void (*f)(enum shmx_op op, enum shmx_dtype dtype)) {
   for (int op = 0; op < SHMX_OP_COUNT; op++) {
-    for (int dtype = 0; dtype < SHMX_DTYPE_COUNT; dtype++) {
+    bool compares = shmx_op_info((enum shmx_op)op)->rule == SHMX_RULE_COMPARISON;
+    for (int dtype = 0; dtype < (compares ? (int)SHMX_COMPARED_COUNT : (int)SHMX_DTYPE_COUNT); dtype++) {
       if (shmx_op_find((enum shmx_op)op, (enum shmx_dtype)dtype)) f((enum shmx_op)op, (enum shmx_dtype)dtype);
     }
   }
@@ -154,8 +166,8 @@ static void compare_levels(enum shmx_op op, enum shmx_dtype dtype) {
     for (int level = 1; level < SHMX_LEVEL_COUNT && shmx_level_use((enum shmx_level)level); level++) {
       compute(&other, (enum shmx_level)level);
       if (!same_elements(&call.out, &other.out)) {
-        fprintf(stderr, "%s of %s at level %s\n", shmx_op_info(op)->name, shmx_dtype_name(dtype),
-                shmx_level_name((enum shmx_level)level));
+        fprintf(stderr, "%s of %s at level %s\n", shmx_op_info(op)->name,
+                shmx_dtype_name(shmx_op_operand(op, 1, dtype)), shmx_level_name((enum shmx_level)level));
         CHECK(!"the levels differ");
       }
     }

@@ -131,6 +131,19 @@ function draw.factors(dtype, shape)
   return laid_out(dtype, shape or draw.shape(), factor)
 end
 
+---An array of 64-bit numbers, many of which differ by less than doubles do there.
+function draw.near_powers(dtype, shape)
+  return laid_out(dtype, shape, function()
+    local power = draw.of { 0, 52, 53, 54, 62, 63, 64 }
+    if dtype == "f64" then
+      local x = 2.0 ^ power + random(-2, 2) * 2.0 ^ (power - 52)
+      return draw.once_in(9) and draw.of(specials) or draw.once_in(3) and -x or x
+    end
+    local n = (power < 64 and 1 << power or 0) + random(-2, 2)
+    return dtype == "i64" and draw.once_in(3) and -n or n
+  end)
+end
+
 ---An array of integers from `first` to `last`.
 function draw.indices(dtype, shape, first, last)
   return laid_out(dtype, shape, function() return random(first, last) end)

@@ -58,7 +58,14 @@ binary("bxor", "a ^ b", bits)
 binary("minimum", "np.minimum(a, b)", draw.all, { ulp = 1 })
 binary("maximum", "np.maximum(a, b)", draw.all, { ulp = 1 })
 for name, sign in pairs { lt = "<", le = "<=", gt = ">", ge = ">=", eq = "==", ne = "!=" } do
-  binary(name, "a " .. sign .. " b", draw.all)
+  binary(name, ("exactly('%s', a, b)"):format(sign), draw.all)
+  binary(name .. " of wide numbers", ("exactly('%s', a, b)"):format(sign), { "i64", "u64", "f64" }, {
+    arrays = function(dtype)
+      local shapes = draw.shapes(2)
+      return { draw.near_powers(dtype, shapes[1]), draw.near_powers(draw.of { "i64", "u64", "f64" }, shapes[2]) }
+    end,
+    shmx = function(_, a, b) return a[name](a, b) end,
+  })
 end
 for _, name in ipairs { "logical_and", "logical_or", "logical_xor" } do
   binary(name, "np." .. name .. "(a, b)", draw.all)

@@ -241,6 +241,81 @@ describe("comparisons", function()
     assert.same({ false, true }, from("i8", -1, 1):gt(-0.5):totable())
   end)
 
+  -- Numbers of 64 bits that a double tells apart, and their neighbours, which it does not.
+  local wide = { i64 = {}, u64 = {}, f64 = { nan, inf, -inf, -0.0, 0.5, 1e300 } }
+  for _, power in ipairs { 0, 53, 54, 62, 63, 64 } do
+    for _, sign in ipairs { 1, -1 } do
+      table.insert(wide.f64, sign * 2.0 ^ power)
+      table.insert(wide.f64, sign * (2.0 ^ power - 2.0 ^ (power - 53)))
+      for step = -1, 1 do
+        table.insert(wide.i64, sign * ((power < 64 and 1 << power or 0) + step))
+        table.insert(wide.u64, sign * ((power < 64 and 1 << power or 0) + step))
+      end
+    end
+  end
+
+  local signs = {
+    lt = function(x, y) return x < y end, le = function(x, y) return x <= y end, eq = function(x, y) return x == y end,
+    gt = function(x, y) return x > y end, ge = function(x, y) return x >= y end, ne = function(x, y) return x ~= y end,
+  }
+
+  -- A number less 2^63, as far as Lua must know it; u64 has numbers from there on, and Lua no such integers.
+  local function shifted(x, dtype)
+    if dtype == "u64" then return x < 0 and x & math.maxinteger or -inf end
+    if dtype == "f64" then return (x >= 2.0 ^ 63 or x ~= x) and x - 2.0 ^ 63 or -inf end
+    return -inf
+  end
+
+  local function expect(name, x, dtype_x, y, dtype_y)
+    if dtype_x == "u64" and x < 0 or dtype_y == "u64" and y < 0 then
+      x, y = shifted(x, dtype_x), shifted(y, dtype_y)
+    end
+    return signs[name](x, y)
+  end
+
+  local function each_pair(f)
+    for _, dtype_x in ipairs { "i64", "u64", "f64" } do
+      for _, dtype_y in ipairs { "i64", "u64", "f64" } do
+        for name in pairs(signs) do f(name, dtype_x, dtype_y) end
+      end
+    end
+  end
+
+  it("are exact, whatever the dtypes are", function()
+    each_pair(function(name, dtype_x, dtype_y)
+      local xs, ys = wide[dtype_x], wide[dtype_y]
+      local a, b = shmx.from(xs, dtype_x):reshape(#xs, 1), shmx.from(ys, dtype_y)
+      local column, row = shmx.array(dtype_x, { #xs, #ys }):add(a), shmx.array(dtype_y, { #xs, #ys }):add(b)
+      local result = a[name](a, b)
+      for i, x in ipairs(xs) do
+        for j, y in ipairs(ys) do
+          assert(result:get(i, j) == expect(name, x, dtype_x, y, dtype_y),
+            ("%s %s %s %s %s"):format(dtype_x, x, name, dtype_y, y))
+        end
+      end
+      assert.is_true(column[name](column, row):equal(result))
+      assert.is_true(column[name](column:transpose(), row:transpose()):transpose():equal(result))
+    end)
+  end)
+
+  it("are exact with numbers too, which are Lua's 64 bits to u64", function()
+    each_pair(function(name, dtype_x, dtype_y)
+      if dtype_y == "u64" then return end
+      local xs = wide[dtype_x]
+      local a = shmx.from(xs, dtype_x)
+      for _, y in ipairs(wide[dtype_y]) do
+        local dtype = dtype_x == "u64" and dtype_y == "i64" and "u64" or dtype_y
+        local result, opposite = a[name](a, y), shmx[name](y, a)
+        for i, x in ipairs(xs) do
+          assert.equal(expect(name, x, dtype_x, y, dtype), result[i])
+          assert.equal(expect(name, y, dtype, x, dtype_x), opposite[i])
+          if dtype_x ~= "u64" then assert.equal(result[i], shmx[name](x, y)) end
+        end
+      end
+    end)
+    assert.same({ true }, from("f32", 0.1):eq(0.1):totable()) -- which becomes an f32
+  end)
+
   it("are false for NaN, except ne", function()
     local a = from("f64", nan, 1)
     assert.same({ false, true }, a:eq(a):totable())
@@ -374,6 +449,12 @@ describe("comparing whole arrays", function()
     assert.is_false(large:equal(other))
     assert.is_true(large:view { 1, 4998 }:equal(other:view { 1, 4998 }))
     assert.is_true(shmx.array("u8", 0):equal(shmx.array("i8", 0)))
+    local odd, even = from("i64", (1 << 53) + 1), from("i64", 1 << 53)
+    for _, dtype in ipairs { "i64", "u64", "f64" } do
+      assert.is_true(even:equal(even:astype(dtype)) and even:astype(dtype):equal(even))
+      assert.is_false(odd:equal(even:astype(dtype)) or even:astype(dtype):equal(odd))
+    end
+    assert.is_false(from("i64", -1):equal(from("u64", -1)))
   end)
 
   it("allows for small differences", function()

@@ -57,6 +57,19 @@ describe("map", function()
     assert.is_true(a:equal(expected))
   end)
 
+  it("compares integers with floats exactly, as Lua does", function()
+    local limit = 1 << 53
+    local a, b = from("i64", limit, limit + 1, limit + 2), shmx.full("f64", 3, limit)
+    local no, yes = false, true
+    for name, expected in pairs { lt = { no, no, no }, le = { yes, no, no }, eq = { yes, no, no },
+      ne = { no, yes, yes }, gt = { no, yes, yes }, ge = { yes, yes, yes } } do
+      local compare = shmx[name]
+      assert.same(expected, a:map(function(x, y) return compare(x, y) end, b):totable())
+      assert.same(expected, a:map(function(x) return compare(x, 0x1p53) end):totable())
+      assert.same(expected, a:map(calls_of(compare), b):totable())
+    end
+  end)
+
   it("names the first element that went wrong, however long the rows are", function()
     local a = shmx.range("i64", 1, 300):reshape(100, 3)
     for _, position in ipairs { { 50, 1 }, { 20, 3 }, { 40, 2 } } do a:set(position[1], position[2], 1000) end
