@@ -27,11 +27,9 @@ local failure = require "shmx.failure"
 ---@field ahead integer
 ---@field chunk integer
 ---@field ordered boolean
----@field tasks shmx.Task[]       under way, in order: numbers `first` to `last`, in turn at 1 to `ahead`
----@field elements integer[]      unless it is ordered: the number of the first element of each
+---@field under_way shmx.UnderWay
+---@field count integer           of the tasks under way
 ---@field taken integer           elements that have come from the source
----@field first integer           the oldest of them
----@field last integer
 ---@field outcomes shmx.Outcome[] of a chunk: what is to come, the last first
 ---@field closed boolean
 local Stream = {}
@@ -122,13 +120,48 @@ function Stream:next_chunk()
   if #elements > 0 then self:add(self.send_chunk(run_chunk, self.f, elements), #elements) end
 end
 
---- tasks ---
+--- tasks under way ---
+
+---@class shmx.UnderWay
+---@field tasks table<integer, shmx.Task>
+---@field add fun(task: shmx.Task, first: integer)  with the number of its first element
+---@field take fun(): shmx.Task, integer            takes the next one out
+
+-- The next one is the oldest. Each has one of `ahead` places, in turn.
+---@return shmx.UnderWay
+local function in_order(ahead)
+  local tasks, elements, added, taken = {}, {}, 0, 0
+  local function add(task, first)
+    local at = added % ahead + 1
+    added, tasks[at], elements[at] = added + 1, task, first
+  end
+  local function take()
+    local at = taken % ahead + 1
+    local task = tasks[at]
+    taken, tasks[at] = taken + 1, nil
+    return task, elements[at]
+  end
+  return { tasks = tasks, add = add, take = take }
+end
+
+-- The next one is the oldest of those that have ended, so that none waits for ever. Those behind it move up.
+---@return shmx.UnderWay
+local function as_they_end()
+  local tasks, elements = {}, {}
+  local function add(task, first)
+    local at = #tasks + 1
+    tasks[at], elements[at] = task, first
+  end
+  local function take()
+    local _, at = core.first(tasks)
+    return table.remove(tasks, at), table.remove(elements, at)
+  end
+  return { tasks = tasks, add = add, take = take }
+end
 
 function Stream:add(task, count)
-  local last = self.last
-  self.last, self.tasks[last % self.ahead + 1] = last + 1, task
-  if not self.ordered then self.elements[last + 1] = self.taken + 1 end
-  self.taken = self.taken + count
+  self.under_way.add(task, self.taken + 1)
+  self.count, self.taken = self.count + 1, self.taken + count
 end
 
 function Stream:submit_element(...)
@@ -142,26 +175,10 @@ end
 
 -- Keeps as many tasks under way as there shall be.
 function Stream:fill()
-  while not self.over and self.last - self.first + 1 < self.ahead do
+  while not self.over and self.count < self.ahead do
     if self.chunk > 1 then self:next_chunk()
     else self:submit_element(self.iterator(self.state, self.control)) end
   end
-end
-
--- Takes the oldest task out. Returns it and the number of its first element.
-function Stream:pick_oldest()
-  local before = self.first - 1
-  local at = before % self.ahead + 1
-  local task = self.tasks[at]
-  self.first, self.tasks[at] = self.first + 1, nil
-  return task, before * self.chunk + 1
-end
-
--- The same for one that has ended: of several the oldest, so that none waits for ever. Those behind it move up.
-function Stream:pick_ended()
-  local _, at = core.first(self.tasks)
-  self.last = self.last - 1
-  return table.remove(self.tasks, at), table.remove(self.elements, at)
 end
 
 -- The results of a task; its failure says of which elements it is.
@@ -188,9 +205,9 @@ function Stream:step()
   if self.closed then return nil end
   if #self.outcomes > 0 then return yield(table.remove(self.outcomes)) end
   self:fill()
-  if self.first > self.last then return nil end
-  local task, element
-  if self.ordered then task, element = self:pick_oldest() else task, element = self:pick_ended() end
+  if self.count == 0 then return nil end
+  local task, element = self.under_way.take()
+  self.count = self.count - 1
   if self.chunk == 1 then return check(task.name, self:get(task, element)) end
   self:get(task, element)
   self.outcomes = read_outcomes(task, element)
@@ -202,8 +219,8 @@ end
 function Stream:close(err)
   if self.closed then return end
   self.closed = true
-  for i = self.first, self.last do core.abandon(self.tasks[(i - 1) % self.ahead + 1]) end
-  self.tasks, self.outcomes = {}, {}
+  for _, task in pairs(self.under_way.tasks) do core.abandon(task) end
+  self.under_way, self.outcomes = nil, {}
   local meta = self.closing and debug.getmetatable(self.closing)
   if meta then meta.__close(self.closing, err) end
 end
@@ -214,8 +231,8 @@ Stream.__close = Stream.close
 ---@return shmx.Stream
 local function open(given)
   given.over, given.closed = false, false
-  given.tasks, given.elements, given.first, given.last = {}, {}, 1, 0
-  given.taken, given.outcomes = 0, {}
+  given.under_way = given.ordered and in_order(given.ahead) or as_they_end()
+  given.count, given.taken, given.outcomes = 0, 0, {}
   return setmetatable(given, Stream)
 end
 
