@@ -75,118 +75,7 @@ void sup_pool_forget(struct sup *s, uint64_t id) {
   }
 }
 
-/* --- starting a worker --- */
-
-static bool take_charge(struct sup *s, uint32_t *charge) {
-  for (*charge = SHMX_CHARGE_FIRST_WORKER; *charge < SHMX_CHARGES; ++*charge) {
-    if (s->charge_used[*charge]) continue;
-    s->charge_used[*charge] = true;
-    uint32_t used = *charge + 1 - SHMX_CHARGE_FIRST_WORKER;
-    if (used > atomic_load(&s->domain->worker_charges)) atomic_store(&s->domain->worker_charges, used);
-    return true;
-  }
-  return false;
-}
-
-/* A lane as new: its rings empty, its indexes at zero. The records in the rings are as they are, for touching them would
- * make their pages. */
-static void clear_lane(struct shmx_lane_shm *lane, const struct sup_peer *peer) {
-  memset(&lane->process, 0, offsetof(struct shmx_process_shm, message));
-  memset(&lane->results, 0, offsetof(struct shmx_lane_shm, text) - offsetof(struct shmx_lane_shm, results));
-  lane->text[0] = 0;
-  atomic_store(&lane->peer, peer->id);
-  atomic_store(&lane->number, peer->number);
-  atomic_store(&lane->charge, peer->charge);
-  atomic_store(&lane->state, SHMX_LANE_STARTING);
-}
-
-static int by_number(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
-
-/* How many workers may search at a time. Main wants a core for itself: it brings the tasks. */
-static uint32_t choose_searchers(void) {
-  uint32_t cpus = shmx_os_cpus();
-  return cpus > 1 ? cpus - 1 : 1;
-}
-
-/* In the child: becomes a worker. */
-static _Noreturn void live(struct sup *s, struct sup_pool *pool, struct sup_peer *peer, int socket, int output) {
-  int keep[] = {socket, s->bell, s->main_bell};
-  qsort(keep, 3, sizeof *keep, by_number);
-  int directory = pool->directory;
-  if (fchdir(directory) < 0) {
-  } /* a directory that is gone is main's affair; the worker then stays where we are */
-  if (output >= 0) sup_output_attach(s, output);
-  shmx_os_restore_files(s->files_before);
-  if (shmx_os_settle_child(s->pid, keep, 3) < 0) _exit(1);
-  struct shmx_worker_setup setup = {.domain = s->domain,
-                                    .pool = pool->map,
-                                    .lane = peer->lane,
-                                    .peer = peer->id,
-                                    .charge = peer->charge,
-                                    .searchers = choose_searchers(),
-                                    .socket = socket,
-                                    .supervisor_bell = s->bell,
-                                    .main_bell = s->main_bell,
-                                    .trace = sup_trace_shm(s)};
-  for (struct sup_pool *other = s->pools; other; other = other->next)
-    if (other != pool) shmx_pool_map_detach(&other->map);
-  _exit(shmx_worker_main(&setup, s->runner));
-}
-
-static int fork_worker(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
-  int ends[2];
-  int r = shmx_os_socketpair(ends);
-  if (r < 0) return r;
-  clear_lane(&pool->map.lanes[peer->lane], peer);
-  if (pool->lanes <= peer->lane) pool->lanes = peer->lane + 1;
-  atomic_store(&pool->map.shm->lanes_used, pool->lanes);
-  int output = sup_output_create(s, pool, peer);
-  peer->pid = shmx_syscalls.fork();
-  if (peer->pid == 0) live(s, pool, peer, ends[1], output);
-  r = peer->pid < 0 ? -errno : 0;
-  close(ends[1]);
-  if (output >= 0) close(output);
-  peer->socket = ends[0];
-  if (r == 0) r = shmx_os_pidfd(peer->pid);
-  peer->pidfd = r;
-  if (r < 0) {
-    if (peer->pid > 0) kill(peer->pid, SIGKILL);
-    close(peer->socket);
-    sup_output_end(s, peer);
-    return r;
-  }
-  atomic_store(&pool->map.lanes[peer->lane].pid, (uint32_t)peer->pid);
-  return 0;
-}
-
-static void free_peer(struct sup *s, struct sup_peer *peer) {
-  atomic_store(&s->domain->charged[peer->charge], 0);
-  s->charge_used[peer->charge] = false;
-  free(peer);
-}
-
-static int start_worker(struct sup *s, struct sup_pool *pool, uint32_t lane, uint32_t number) {
-  struct sup_peer *peer = calloc(1, sizeof *peer);
-  if (!peer) return -ENOMEM;
-  *peer = (struct sup_peer){.id = s->next_peer + 1, .pool = pool, .lane = lane, .number = number, .pidfd = -1};
-  int r = take_charge(s, &peer->charge) ? shmx_ledger_join(s->ledger, peer->id) : -EUSERS;
-  if (r == 0) {
-    s->next_peer++;
-    r = fork_worker(s, pool, peer);
-    if (r < 0) shmx_ledger_died(s->ledger, peer->id);
-  }
-  if (r < 0) {
-    free_peer(s, peer);
-    return r;
-  }
-  sup_peer_init(s, peer, &pool->map.lanes[lane].process);
-  pool->by_lane[lane] = peer;
-  sup_watch(s, peer->socket, &peer->socket_watch);
-  sup_watch(s, peer->pidfd, &peer->died_watch);
-  sup_output_watch(s, peer);
-  sup_trace_meet(s, peer);
-  return 0;
-}
+/* --- starting workers --- */
 
 static void break_pool(struct sup *s, struct sup_pool *pool, const char *why) {
   struct shmx_pool_shm *shm = pool->map.shm;
@@ -217,7 +106,7 @@ static void start_next_worker(struct sup *s, struct sup_pool *pool) {
   uint32_t lane, number;
   if (!shmx_workers_next(pool->workers, s->now, &lane, &number)) return;
   s->busy = true;
-  int r = start_worker(s, pool, lane, number);
+  int r = sup_worker_start(s, pool, lane, number);
   shmx_workers_event(pool->workers, lane, r < 0 ? SHMX_WORKER_FORK_FAILED : SHMX_WORKER_FORKED, s->now);
   if (r == 0 || !shmx_workers_hopeless(pool->workers)) return;
   char why[256];
@@ -372,7 +261,7 @@ static bool bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
   unlink_peer(s, peer);
   atomic_store(&lane->state, SHMX_LANE_DEAD);
   atomic_fetch_add(&pool->map.shm->deaths, 1);
-  free_peer(s, peer);
+  sup_worker_free(s, peer);
   return well;
 }
 

@@ -2,8 +2,8 @@
 /*
  * The supervisor's parts: supervisor.c has the loop, supervisor_peer.c the processes and what they say,
  * supervisor_memory.c who gets memory when it is short, supervisor_pool.c the pools and the life of their workers,
- * supervisor_freeze.c who may freeze what, supervisor_limits.c tasks that have to stop, supervisor_progress.c the bars and
- * what workers print, supervisor_survey.c what it tells of the ledger.
+ * supervisor_start.c how that begins, supervisor_freeze.c who may freeze what, supervisor_limits.c tasks that have to stop,
+ * supervisor_progress.c the bars and what workers print, supervisor_survey.c what it tells of the ledger.
  */
 #ifndef SHMX_CORE_SUPERVISOR_PRIVATE_H
 #define SHMX_CORE_SUPERVISOR_PRIVATE_H
@@ -206,6 +206,13 @@ void sup_limits_tend(struct sup *s, struct sup_pool *pool);
 int64_t sup_limits_deadline(struct sup *s, struct sup_pool *pool);
 /* The worker has been stopped by a signal. */
 void sup_limits_stopped(struct sup *s, struct sup_peer *peer);
+
+/* --- supervisor_start.c --- */
+
+/* Starts the pool's worker with this number in the lane. 0, or -errno and nothing has changed. */
+int sup_worker_start(struct sup *s, struct sup_pool *pool, uint32_t lane, uint32_t number);
+/* It is dead, and nothing leads to it any more. */
+void sup_worker_free(struct sup *s, struct sup_peer *peer);
 
 /* --- supervisor_pool.c --- */
 

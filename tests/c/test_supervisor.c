@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The supervisor as a process, and main whose native code has written where it should not. This program is both: it is
- * started as the supervisor with main's process number as its argument.
+ * started as the supervisor with main's process number as its argument; its first forks fail, as many as REFUSED_FORKS in
+ * the environment says.
  */
 #include "core/supervisor.h"
 
+#include <errno.h>
+
 #include "check.h"
 #include "core/host.h"
+#include "core/pool.h"
+#include "core/pool_view.h"
+
+#define REFUSED_FORKS "REFUSED_FORKS"
 
 static struct shmx_host *start(void) {
   struct shmx_host *host;
@@ -49,13 +56,69 @@ static void it_sleeps_when_main_has_scribbled_over_its_ring(void) {
   shmx_host_stop();
 }
 
-static const struct test tests[] = {
-    TEST(it_sleeps_when_there_is_nothing_to_do), TEST(it_sleeps_when_main_has_scribbled_over_its_ring), {NULL, NULL}};
+/* Opens a pool while so many forks are refused. As shmx_pool_ready says, with as many workers as there are then. */
+static int open_pool(const char *refused, uint32_t *workers, char why[SHMX_LANE_TEXT]) {
+  CHECK(setenv(REFUSED_FORKS, refused, 1) == 0);
+  struct shmx_host *host = start();
+  const struct shmx_pool_options options = {.workers = 2, .config = {.body = "", .size = 0}};
+  struct shmx_worker_info info;
+  struct shmx_pool *pool;
+  const char *broken;
+  int ready;
+  CHECK(shmx_pool_open(host, &options, &pool) == 0);
+  while ((ready = shmx_pool_ready(pool, &broken)) == 0) shmx_pool_wait(pool, 0, -1);
+  snprintf(why, SHMX_LANE_TEXT, "%s", broken);
+  *workers = shmx_pool_worker(pool, 1, &info) + shmx_pool_worker(pool, 2, &info);
+  shmx_pool_close(pool, 1);
+  while (!shmx_pool_is_closed(pool)) shmx_pool_wait(pool, 0, -1);
+  shmx_pool_destroy(pool);
+  shmx_host_stop();
+  return ready;
+}
 
-static void prepare(void *context) { (void)context; }
+static void it_tries_again_to_fork_and_gives_up_in_the_end(void) {
+  char why[SHMX_LANE_TEXT];
+  uint32_t workers;
+  CHECK(open_pool("4", &workers, why) == 1 && workers == 2);
+  CHECK(open_pool("1000", &workers, why) == -1 && workers == 0);
+  CHECK(strncmp(why, "a worker cannot be started: the limit of processes is reached", 61) == 0);
+}
+
+static const struct test tests[] = {TEST(it_sleeps_when_there_is_nothing_to_do),
+                                    TEST(it_sleeps_when_main_has_scribbled_over_its_ring),
+                                    TEST(it_tries_again_to_fork_and_gives_up_in_the_end),
+                                    {NULL, NULL}};
+
+static long refused_forks;
+
+static pid_t scarce_fork(void) {
+  if (refused_forks-- <= 0) return fork();
+  errno = EAGAIN;
+  return -1;
+}
+
+static void prepare(void *context) {
+  const char *refused = getenv(REFUSED_FORKS);
+  (void)context;
+  refused_forks = refused ? atol(refused) : 0;
+  shmx_syscalls.fork = scarce_fork;
+}
+
+static int start_worker(void *context, int error, const struct shmx_incoming *config, char *text, size_t room) {
+  (void)context, (void)config, (void)text, (void)room;
+  return error;
+}
+
+static void idle(void *context, bool for_long) { (void)context, (void)for_long; }
+
+static void say_nothing(void *context, const void *place, char *text, size_t room) {
+  (void)context, (void)place, (void)room;
+  text[0] = 0;
+}
 
 int main(int argc, char **argv) {
-  const struct shmx_runner runner = {.prepare = prepare};
+  const struct shmx_runner runner = {
+      .prepare = prepare, .start = start_worker, .idle = idle, .last_words = say_nothing};
   if (argc == 2 && atol(argv[1]) > 0) return shmx_supervisor_main((pid_t)atol(argv[1]), &runner);
   return run_tests(tests, argc, argv);
 }
