@@ -49,6 +49,11 @@ void shmx_fault(const char *point) {
   if (!is_armed(mark)) return;
   if (++passed == (number ? strtoul(number + 1, NULL, 10) : 1) && is_first(mark)) act(action);
 }
+
+unsigned shmx_fault_number(const char *variable, unsigned otherwise) {
+  const char *text = getenv(variable);
+  return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
 #else
 typedef int shmx_fault_is_compiled_out; /* ISO C wants a declaration in every file */
 #endif

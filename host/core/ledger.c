@@ -54,6 +54,7 @@ struct shmx_ledger_chunk *shmx_ledger_add_chunk(struct shmx_ledger *ledger, stru
                                                 uint64_t id) {
   struct shmx_ledger_chunk *chunk = calloc(1, sizeof *chunk);
   if (!chunk) return NULL;
+  shmx_ledger_note_serial(ledger, id);
   chunk->node.id = id;
   chunk->maker = maker;
   shmx_table_insert(&ledger->chunks, &chunk->node);
@@ -138,7 +139,8 @@ bool shmx_ledger_wants_pass(const struct shmx_ledger *ledger) { return ledger->c
 static struct shmx_ledger_peer *add_peer(struct shmx_ledger *ledger, uint32_t number) {
   struct shmx_ledger_peer *peer = calloc(1, sizeof *peer);
   if (!peer) return NULL;
-  peer->node.id = ledger->newest = number;
+  peer->node.id = number;
+  if (number > ledger->newest) ledger->newest = number;
   shmx_table_insert(&ledger->peers, &peer->node);
   return peer;
 }
@@ -187,8 +189,25 @@ void shmx_ledger_destroy(struct shmx_ledger *ledger) {
   free(ledger);
 }
 
+void shmx_ledger_note_serial(struct shmx_ledger *ledger, uint64_t id) {
+  uint64_t serial = shmx_id_serial(id);
+  if (shmx_id_maker(id) != SHMX_PEER_MAIN && serial > ledger->last_serial) ledger->last_serial = serial;
+}
+
+uint64_t shmx_ledger_last_serial(const struct shmx_ledger *ledger) { return ledger->last_serial; }
+
+/* A peer of this number, or something of its making, is there. All segments that anybody can have lie in a known chunk. */
+static bool is_in_use(const struct shmx_ledger *ledger, uint32_t number) {
+  struct shmx_table_node *node = NULL;
+  if (number > ledger->newest) return false;
+  if (shmx_ledger_find_peer(ledger, number)) return true;
+  while ((node = shmx_table_next(&ledger->chunks, node)))
+    if (shmx_id_maker(node->id) == number) return true;
+  return false;
+}
+
 int shmx_ledger_join(struct shmx_ledger *ledger, uint32_t number) {
-  if (number <= ledger->newest || number > SHMX_PEER_MAX) return -EEXIST;
+  if (number <= SHMX_PEER_MAIN || number > SHMX_PEER_MAX || is_in_use(ledger, number)) return -EEXIST;
   struct shmx_ledger_peer *peer = add_peer(ledger, number);
   if (!peer) return -ENOMEM;
   peer->read_to_end = ledger->main->dead;

@@ -49,8 +49,12 @@ struct shmx_ledger_stats {
 struct shmx_ledger *shmx_ledger_create(uint64_t page_size);
 void shmx_ledger_destroy(struct shmx_ledger *ledger);
 
-/* A process has been started under this number, which is higher than any before. 0, -ENOMEM, or -EEXIST. */
+/* A process is started under this number. 0, -ENOMEM, or -EEXIST: there is one of that number, or something that one has made,
+ * or it can be nobody's. */
 int shmx_ledger_join(struct shmx_ledger *ledger, uint32_t peer);
+
+/* The highest serial number in the id of a worker's segment or chunk that has been heard of so far. */
+uint64_t shmx_ledger_last_serial(const struct shmx_ledger *ledger);
 
 /* `maker` has sent the descriptor of a chunk of `size` bytes. 0, -ENOMEM, or -EPROTO when the id is not the maker's own
  * or is already known. */

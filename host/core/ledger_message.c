@@ -72,6 +72,7 @@ static int introduce(struct shmx_ledger *ledger, struct shmx_ledger_peer *maker,
   }
   if (fresh) shmx_table_insert(&ledger->segments, &fresh->node);
   *out = entry ? entry : fresh;
+  shmx_ledger_note_serial(ledger, m->segment);
   place(ledger, chunk, *out, m);
   return 0;
 }

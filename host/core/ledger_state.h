@@ -37,6 +37,7 @@ struct shmx_ledger {
   struct shmx_entry_pool pool;
   struct shmx_ledger_peer *main;
   uint32_t newest;                   /* the highest peer number so far */
+  uint64_t last_serial;              /* the highest of a worker's segment or chunk that has been heard of */
   uint32_t pass;                     /* passes begun */
   struct shmx_entry_queue condemned; /* and some that were held again since */
   struct shmx_entry_queue punches;   /* chores; the pages lie at node.id, size bytes */
@@ -66,8 +67,6 @@ static inline struct shmx_entry *shmx_ledger_find_segment(const struct shmx_ledg
   return (struct shmx_entry *)shmx_table_find(&ledger->segments, id);
 }
 
-static inline uint64_t shmx_id_serial(uint64_t id) { return id & (((uint64_t)1 << 40) - 1); }
-
 /* Was the segment or chunk made by the peer, as its id says? */
 static inline bool shmx_ledger_is_maker(const struct shmx_ledger_peer *peer, uint64_t id) {
   return shmx_id_maker(id) == peer->node.id && shmx_id_serial(id);
@@ -88,6 +87,9 @@ struct shmx_share shmx_ledger_share(struct shmx_entry *entry, const struct shmx_
  * nothing is left. */
 void shmx_ledger_change(struct shmx_ledger *ledger, struct shmx_entry *entry, struct shmx_ledger_peer *peer, bool held,
                         int32_t transit);
+
+/* A worker has made this segment or chunk. */
+void shmx_ledger_note_serial(struct shmx_ledger *ledger, uint64_t id);
 
 /* A chunk of which only the id is known. NULL without memory. */
 struct shmx_ledger_chunk *shmx_ledger_add_chunk(struct shmx_ledger *ledger, struct shmx_ledger_peer *maker,

@@ -68,7 +68,8 @@ struct shmx_link {
   struct shmx_ring notes;        /* we read */
   struct shmx_patience patience; /* before each sleep */
   uint32_t peer;
-  uint32_t charge; /* index in domain->charged */
+  uint64_t serials; /* the ids of what this process makes have serial numbers above it */
+  uint32_t charge;  /* index in domain->charged */
   int socket;
   int supervisor_bell;      /* eventfd */
   int own_bell;             /* main's eventfd; -1: a worker, which sleeps on a futex */

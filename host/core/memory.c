@@ -370,6 +370,8 @@ void shmx_memory_take_note(struct shmx_memory *memory, const struct shmx_note *n
 void shmx_memory_join(struct shmx_memory *memory, struct shmx_link *link) {
   memory->link = link;
   memory->peer = link->peer;
+  if (memory->segment_serial < link->serials) memory->segment_serial = link->serials;
+  if (memory->chunk_serial < link->serials) memory->chunk_serial = link->serials;
   atomic_store(&link->domain->charged[link->charge], memory->charged);
   shmx_warehouse_unload(memory);
 }

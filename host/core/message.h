@@ -6,9 +6,10 @@
  * supervisor writes struct shmx_note records into the process's note ring. Both are plain data: everything read from
  * a ring is input from another process and is checked before it is used.
  *
- * Peers are numbered by the supervisor: 1 is main, workers get the next free number at each start, and a number is
- * never used again. Segment and chunk ids carry their maker's number in the upper 24 bits (see shmx_id_make), so they
- * are unique without asking anyone.
+ * Peers are numbered by the supervisor: 1 is main, workers get the next number at each start. When the highest has been
+ * given it begins anew, with those to which nothing refers any more. Segment and chunk ids carry their maker's number in
+ * the upper 24 bits (see shmx_id_make) and below it a serial number, which for a number that is used again begins above all
+ * that were heard of before: so they are unique for ever without asking anyone.
  */
 #ifndef SHMX_CORE_MESSAGE_H
 #define SHMX_CORE_MESSAGE_H
@@ -71,8 +72,10 @@ static inline enum shmx_message_type shmx_message_type(const struct shmx_message
 }
 static inline uint32_t shmx_message_peer(const struct shmx_message *m) { return m->head & SHMX_PEER_MAX; }
 
-/* An id: the maker's peer number above a serial number of the maker's, which starts at 1. */
+/* An id: the maker's peer number above a serial number of the maker's, which is never 0. */
 static inline uint64_t shmx_id_make(uint32_t peer, uint64_t serial) { return (uint64_t)peer << 40 | serial; }
 static inline uint32_t shmx_id_maker(uint64_t id) { return (uint32_t)(id >> 40); }
+#define SHMX_SERIALS_LAST ((uint64_t)1 << 39) /* who begins above it might run out of them */
+static inline uint64_t shmx_id_serial(uint64_t id) { return id & (((uint64_t)1 << 40) - 1); }
 
 #endif

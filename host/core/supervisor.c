@@ -188,7 +188,8 @@ static int set_up(struct sup *s, pid_t main_pid, const struct shmx_runner *runne
                     .main_bell = SHMX_FD_MAIN_BELL,
                     .pid = getpid(),
                     .runner = runner,
-                    .next_peer = SHMX_PEER_MAIN};
+                    .last_peer = SHMX_PEER_MAIN,
+                    .most_peers = SHMX_FAULT_NUMBER("SHMX_FAULT_PEERS", SHMX_PEER_MAX)};
   int r = shmx_os_settle_supervisor();
   if (r < 0) return r;
   for (int fd = 3; fd < 3 + SHMX_FD_COUNT; fd++) shmx_os_close_on_exec(fd);

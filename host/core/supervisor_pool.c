@@ -29,7 +29,9 @@ static int pool_create(const struct shmx_request *request, int memory_fd, struct
   pool->directory = -1;
   pool->workers = shmx_workers_create(request->workers, request->lanes, shmx_os_cpus());
   pool->by_lane = calloc(request->lanes, sizeof(struct sup_peer *));
-  int r = pool->workers && pool->by_lane ? shmx_pool_map_attach(&pool->map, &layout, memory_fd) : -ENOMEM;
+  pool->last_peers = calloc(request->lanes, sizeof *pool->last_peers);
+  int r = pool->workers && pool->by_lane && pool->last_peers ? shmx_pool_map_attach(&pool->map, &layout, memory_fd)
+                                                             : -ENOMEM;
   *out = pool;
   return r;
 }
@@ -38,6 +40,7 @@ static void pool_destroy(struct sup_pool *pool) {
   if (!pool) return;
   shmx_workers_destroy(pool->workers);
   free(pool->by_lane);
+  free(pool->last_peers);
   shmx_pool_map_detach(&pool->map);
   if (pool->directory >= 0) close(pool->directory);
   free(pool);
@@ -246,6 +249,8 @@ static bool bury(struct sup *s, struct sup_pool *pool, struct sup_peer *peer) {
   bool well = peer->status == 0 && crashed == 0;
   sup_progress_bury(pool, peer, crashed);
   shmx_ledger_died(s->ledger, peer->id);
+  /* Its number may be given again in this round. */
+  if (peer->round != s->round) s->serials = shmx_ledger_last_serial(s->ledger);
   if (!starting) shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_READY, s->now);
   shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_DIED, s->now);
   shmx_workers_event(pool->workers, peer->lane, SHMX_WORKER_DRAINED, s->now);

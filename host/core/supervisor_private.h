@@ -39,6 +39,7 @@ struct sup_peer {
   uint32_t id;
   struct sup_pool *pool; /* NULL: main */
   uint32_t lane, number, charge;
+  uint32_t round; /* of peer numbers, in which its own was given */
   pid_t pid;
   int pidfd, socket;
   int status;    /* once it is dead: as waitpid gives it */
@@ -84,6 +85,7 @@ struct sup_pool {
   struct shmx_pool_map map;
   struct shmx_workers *workers;
   struct sup_peer **by_lane;
+  uint32_t *last_peers; /* by lane: the number of its newest worker */
   uint32_t wanted;
   uint32_t lanes; /* below have been used */
   int directory;  /* main's working directory when the pool was opened */
@@ -114,8 +116,10 @@ struct sup {
   struct sup_peer *peers; /* main is the last in the list */
   struct sup_peer main;
   struct sup_pool *pools;
-  struct shmx_idmap chunks; /* by id: struct sup_chunk */
-  uint32_t next_peer;
+  struct shmx_idmap chunks;       /* by id: struct sup_chunk */
+  uint32_t last_peer, most_peers; /* the number given last, and the highest that there is */
+  uint32_t round;                 /* how often they have been given */
+  uint64_t serials;               /* what workers with numbers of this round make has serial numbers above this */
   struct sup_progress progress;
   struct sup_trace *trace; /* NULL: there is none */
   struct sup_name *names;

@@ -60,6 +60,7 @@ static _Noreturn void live(struct sup *s, struct sup_pool *pool, struct sup_peer
                                     .pool = pool->map,
                                     .lane = peer->lane,
                                     .peer = peer->id,
+                                    .serials = s->serials,
                                     .charge = peer->charge,
                                     .searchers = choose_searchers(),
                                     .socket = socket,
@@ -102,6 +103,25 @@ void sup_worker_free(struct sup *s, struct sup_peer *peer) {
   free(peer);
 }
 
+/* Gives it the next number to which nothing refers any more. By that main tells a lane's new worker from the last one. */
+static int join(struct sup *s, struct sup_peer *peer) {
+  for (uint32_t tries = 0; tries < s->most_peers; tries++) {
+    if (s->last_peer == s->most_peers) {
+      s->last_peer = SHMX_PEER_MAIN;
+      s->round++;
+      s->serials = shmx_ledger_last_serial(s->ledger);
+    }
+    peer->id = ++s->last_peer;
+    peer->round = s->round;
+    if (s->serials > SHMX_SERIALS_LAST) return -EOVERFLOW;
+    uint32_t *last = &peer->pool->last_peers[peer->lane];
+    int r = peer->id == *last ? -EEXIST : shmx_ledger_join(s->ledger, peer->id);
+    if (r == 0) *last = peer->id;
+    if (r != -EEXIST) return r;
+  }
+  return -EUSERS;
+}
+
 /* Nothing was ever heard of it, and main has nothing to read. */
 static void unjoin(struct sup *s, const struct sup_peer *peer) {
   const struct shmx_message nothing_to_read = {.head = shmx_message_head(SHMX_MSG_READ_TO_END, peer->id)};
@@ -112,15 +132,14 @@ static void unjoin(struct sup *s, const struct sup_peer *peer) {
 int sup_worker_start(struct sup *s, struct sup_pool *pool, uint32_t lane, uint32_t number) {
   struct sup_peer *peer = calloc(1, sizeof *peer);
   if (!peer) return -ENOMEM;
-  *peer = (struct sup_peer){.id = s->next_peer + 1, .pool = pool, .lane = lane, .number = number, .pidfd = -1};
+  *peer = (struct sup_peer){.pool = pool, .lane = lane, .number = number, .pidfd = -1};
   int r = take_charge(s, &peer->charge);
   if (r < 0) {
     free(peer);
     return r;
   }
-  r = shmx_ledger_join(s->ledger, peer->id);
+  r = join(s, peer);
   if (r == 0) {
-    s->next_peer++;
     r = fork_worker(s, pool, peer);
     if (r < 0) unjoin(s, peer);
   }

@@ -272,6 +272,7 @@ static void set_up(struct worker *w, struct shmx_worker_setup *setup, const stru
   shmx_link_init(&w->link, setup->domain, &w->shm->process);
   w->link.pool = w->pool;
   w->link.peer = setup->peer;
+  w->link.serials = setup->serials;
   w->link.charge = setup->charge;
   w->link.socket = setup->socket;
   w->link.supervisor_bell = setup->supervisor_bell;

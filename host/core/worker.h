@@ -40,6 +40,7 @@ struct shmx_worker_setup {
   struct shmx_domain_shm *domain;
   struct shmx_pool_map pool;
   uint32_t lane, peer, charge;
+  uint64_t serials;   /* see struct shmx_link */
   uint32_t searchers; /* how many workers may search for a task at the same time: more find it no sooner */
   int socket, supervisor_bell, main_bell;
   struct shmx_trace_shm *trace; /* NULL: nothing is recorded */

@@ -111,6 +111,26 @@ static void refuses_the_dead(void) {
   finish();
 }
 
+/* A number has a new owner when nothing is left of the last one; and then the new one can make nothing that was there before,
+ * as long as it begins where the ledger says. */
+static void gives_a_number_again(void) {
+  start();
+  CHECK(shmx_ledger_chunk(ledger, W, shmx_id_make(W, 1), 1 << 20) == 0);
+  CHECK(notify(W, W, 7) == 0 && hold(MAIN, W, W, 7) == 0 && shmx_ledger_last_serial(ledger) == 7);
+  CHECK(task_hold(MAIN, 50) == 0 && shmx_ledger_last_serial(ledger) == 7);
+  CHECK(task_drop(MAIN, 50) == 0 && release(MAIN, MAIN, 50) == 0);
+  CHECK(shmx_ledger_join(ledger, 9) == 0 && shmx_ledger_join(ledger, W) == -EEXIST);
+  shmx_ledger_died(ledger, W);
+  CHECK(shmx_ledger_join(ledger, W) == -EEXIST); /* its results are not read to the end */
+  CHECK(read_to_end(W) == 0 && shmx_ledger_join(ledger, W) == -EEXIST);
+  CHECK(release(MAIN, W, 7) == 0 && shmx_ledger_join(ledger, W) == -EEXIST);
+  pass();
+  CHECK(closed(shmx_id_make(W, 1)) && shmx_ledger_join(ledger, W) == 0);
+  CHECK(shmx_ledger_chunk(ledger, V, shmx_id_make(V, 100), PAGE) == 0 && shmx_ledger_last_serial(ledger) == 100);
+  CHECK(notify(W, W, 8) == 0 && discard(W, W, 8) == 0 && release(W, W, 8) == 0);
+  finish();
+}
+
 static void refuses_bad_peers_and_chunks(void) {
   start();
   CHECK(shmx_ledger_join(ledger, MAIN) == -EEXIST && shmx_ledger_join(ledger, W) == -EEXIST);
@@ -313,6 +333,7 @@ int main(int argc, char **argv) {
       {"refuses_messages_out_of_step", refuses_messages_out_of_step},
       {"refuses_the_dead", refuses_the_dead},
       {"refuses_bad_peers_and_chunks", refuses_bad_peers_and_chunks},
+      {"gives_a_number_again", gives_a_number_again},
       {"main_is_not_blamed_for_a_workers_lie", main_is_not_blamed_for_a_workers_lie},
       {"overlapping_claims", overlapping_claims},
       {"arbitrary_messages", arbitrary_messages},

@@ -73,6 +73,13 @@ describe("at each point", function()
   end
 end)
 
+describe("numbers of workers", function()
+  it("are given again when all have been given", function()
+    if not case.faults_build then return pending("there is no build with injection points") end
+    case.pass("numbers", case.long and 200 or 20, { build = case.faults_build, environment = "SHMX_FAULT_PEERS=32" })
+  end)
+end)
+
 describe("stopped processes", function()
   local names = { "idle_worker", "wake_up", "all_workers", "busy_worker", "waiting_worker", "supervisor",
                   "supervisor_closing", "main" }
