@@ -10,29 +10,18 @@
 
 enum { BLOCK = 1024 };
 
-/* A row that is written past the cache. */
-struct constant {
-  shmx_fill_row *fill;
-  int64_t size; /* of an element */
-  const void *element;
-};
-
-static void fill_piece(void *context, int64_t first, int64_t count, void *to) {
-  const struct constant *c = context;
-  (void)first;
-  c->fill(to, c->size, count, c->element);
-}
-
 void shmx_kernel_fill(const struct shmx_view *view, const void *element) {
   const int64_t size = shmx_dtype_size(view->dtype);
-  struct constant constant = {shmx_fills()->row[size], size, element};
+  shmx_fill_row *fill = shmx_fills()->row[size];
+  _Alignas(SHMX_STREAM_LINE) char piece[SHMX_STREAM_PIECE];
   struct shmx_loop loop;
   if (!shmx_loop_start(&loop, view, NULL)) return;
   do {
     if (loop.stride[0] == size && shmx_stream_suits(loop.data[0], loop.count, size, 0)) {
-      shmx_stream_run(loop.data[0], loop.count, size, fill_piece, &constant);
+      fill(piece, size, SHMX_STREAM_PIECE / size, element);
+      shmx_stream_repeat(loop.data[0], loop.count, size, piece);
     } else {
-      constant.fill(loop.data[0], loop.stride[0], loop.count, element);
+      fill(loop.data[0], loop.stride[0], loop.count, element);
     }
   } while (shmx_loop_next(&loop));
 }

@@ -29,6 +29,9 @@ bool shmx_stream_suits(const void *out, int64_t count, int64_t size, int64_t ope
 /* Makes such a result, piece after piece from the first on. It is in memory for everybody when this returns. */
 void shmx_stream_run(void *out, int64_t count, int64_t size, shmx_stream_maker *make, void *context);
 
+/* The same for a result in which all elements are equal: `piece` is full of them, and begins where a line does. */
+void shmx_stream_repeat(void *out, int64_t count, int64_t size, const char *piece);
+
 /* The kernels, compiled once for each level (array/streamer.c). */
 struct shmx_streams {
   bool whole_lines; /* the others are of no use without */

@@ -168,16 +168,25 @@ static void test_fill(void) {
   for (int i = 0; i < 10; i++) CHECK(p[i] == 2.5);
 }
 
-/* What is written past the cache begins and ends where it should. */
+/* What is written past the cache begins and ends where it should, wherever in a line that is. */
 static void test_fill_of_many(void) {
   enum { COUNT = 7 << 20 };
-  struct shmx_view v = vector(SHMX_I64, COUNT), part = v;
-  const int64_t *p = v.data, x = -3;
+  for (int from = 1; from < 4; from++) {
+    struct shmx_view v = vector(SHMX_I64, COUNT), part = v;
+    const int64_t *p = v.data, x = -3;
+    int64_t wrong = 0;
+    shmx_view_slice(&part, 0, from, COUNT - 5, 1);
+    shmx_kernel_fill(&part, &x);
+    for (int64_t i = 0; i < COUNT; i++) wrong += p[i] != (i >= from && i < COUNT - 5 + from ? x : 0);
+    CHECK(wrong == 0);
+  }
+  struct shmx_view v = vector(SHMX_U16, COUNT * 4), part = v;
+  const uint16_t *p = v.data, x = 0x0102;
   int64_t wrong = 0;
-  shmx_view_slice(&part, 0, 1, COUNT - 5, 1);
+  shmx_view_slice(&part, 0, 5, COUNT * 4 - 9, 1);
   shmx_kernel_fill(&part, &x);
-  for (int64_t i = 1; i < COUNT - 4; i++) wrong += p[i] != x;
-  CHECK(wrong == 0 && p[0] == 0 && p[COUNT - 4] == 0);
+  for (int64_t i = 0; i < COUNT * 4; i++) wrong += p[i] != (i >= 5 && i < COUNT * 4 - 4 ? x : 0);
+  CHECK(wrong == 0);
 }
 
 static void test_range(void) {
