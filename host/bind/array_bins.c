@@ -85,7 +85,8 @@ static void sort_arguments(lua_State *L) {
     lua_insert(L, BINS);
   }
   shmx_options_check(L, OPTIONS, names);
-  if (lua_isnil(L, BINS) && shmx_options_find(L, OPTIONS, "bins")) lua_replace(L, BINS);
+  shmx_options_check_list(L, BINS, names);
+  shmx_options_bring(L, OPTIONS, "bins", BINS);
 }
 
 static double read_end(lua_State *L, int i) {
@@ -101,7 +102,8 @@ static bool read_range(lua_State *L, double *low, double *high) {
   if (!lua_istable(L, -1)) shmx_options_fail(L, "range", "{low, high} is expected, got %s", shmx_array_describe(L, -1));
   *low = read_end(L, 1);
   *high = read_end(L, 2);
-  if (!(*low <= *high)) shmx_options_fail(L, "range", "{low, high} is expected, two numbers in this order");
+  if (!(*low <= *high) || lua_rawlen(L, -1) != 2)
+    shmx_options_fail(L, "range", "{low, high} is expected, two numbers in this order");
   lua_pop(L, 1);
   return true;
 }
@@ -182,7 +184,7 @@ static bool push_edges(lua_State *L, enum shmx_dtype dtype) {
 static const struct shmx_view *push_compared(lua_State *L, enum shmx_dtype dtype, bool even) {
   const struct shmx_view *edges = &shmx_array_check(L, EDGES)->view;
   if (edges->ndim != 1 || edges->shape[0] < 2 || edges->dtype == SHMX_BOOL) {
-    shmx_array_bad_argument(L, BINS, "edges are a vector of at least two numbers, not %s[%s]",
+    shmx_array_bad_argument(L, BINS, "edges are a vector of at least two numbers, not %s of the shape %s",
                             shmx_dtype_name(edges->dtype), shmx_array_push_shape(L, edges));
   }
   dtype = even ? edges->dtype : shmx_promote(dtype, edges->dtype);

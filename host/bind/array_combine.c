@@ -93,6 +93,7 @@ static bool list_overlaps(lua_State *L, int count, const struct shmx_view *out) 
 
 static int combine(lua_State *L, bool stacked) {
   static const char *const names[] = {"axis", "out", NULL};
+  shmx_options_check_list(L, LIST, names);
   shmx_options_check_axis(L, AXIS, names);
   int count = copy_list(L);
   int ndim = list_view(L, 1, 0, false).ndim;
@@ -183,8 +184,10 @@ static int split_at(lua_State *L, int axis, int64_t size) {
 
 /* a:split(n | positions [, axis]): a list of views. */
 static int array_split(lua_State *L) {
+  static const char *const names[] = {"axis", NULL};
   shmx_array_check_end(L, 3);
   lua_settop(L, 3);
+  shmx_options_check_list(L, 2, names);
   struct shmx_view view = shmx_array_check(L, 1)->view;
   int axis = lua_isnil(L, 3) ? 0 : shmx_array_check_axis(L, 3, 3, view.ndim);
   return lua_istable(L, 2) ? split_at(L, axis, view.shape[axis]) : split_evenly(L, axis, view.shape[axis]);

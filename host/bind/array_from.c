@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bind/array_element.h"
-#include "bind/array_parts.h"
+#include "bind/array_options.h"
 
 /* A walk through nested tables of this shape. */
 struct walk {
@@ -150,8 +150,10 @@ static int array_frombytes(lua_State *L) {
 }
 
 static int array_from(lua_State *L) {
+  static const char *const names[] = {"dtype", NULL};
   shmx_array_check_end(L, 2);
   lua_settop(L, 2);
+  shmx_options_check_list(L, 1, names);
   bool dtype_given = !lua_isnil(L, 2);
   int type = lua_type(L, 1);
   enum shmx_dtype dtype = type == LUA_TSTRING ? SHMX_U8 : SHMX_I64;

@@ -87,7 +87,9 @@ static const char *check_name(lua_State *L, int arg) {
 }
 
 static int array_array(lua_State *L) {
+  static const char *const names[] = {"name", NULL};
   struct shmx_view view;
+  shmx_options_check_list(L, 2, names);
   if (lua_isnoneornil(L, 3)) return make(L, SHMX_ALLOC_ZERO);
   enum shmx_dtype dtype = shmx_array_check_dtype(L, 1);
   shmx_array_check_shape(L, 2, dtype, &view);

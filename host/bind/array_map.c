@@ -151,7 +151,7 @@ typedef bool runner(lua_State *L, struct mapping *m, int axis, int64_t first, in
 /* Along an axis that is longer than the rows: block by block, so that what lies beside a block is still in the cache when
  * its turn comes. */
 static bool run_across(lua_State *L, struct mapping *m, runner *run, int axis) {
-  int64_t size = m->out.shape[axis];
+  int64_t size = shmx_view_count(&m->out) > 0 ? m->out.shape[axis] : 0;
   for (int64_t first = 0; first < size; first += SHMX_PROGRAM_BLOCK) {
     if (!run(L, m, axis, first, size - first < SHMX_PROGRAM_BLOCK ? size - first : SHMX_PROGRAM_BLOCK)) return false;
   }
@@ -223,20 +223,30 @@ static enum shmx_dtype find_kind(lua_State *L, struct mapping *m) {
   return lua_isinteger(L, -1) ? SHMX_I64 : SHMX_F64;
 }
 
-/* The dtype of the result: that of `out`, the option, or what the function gives for the first element. */
+/* Reads option `dtype`; false if there is none. */
+static bool read_dtype(lua_State *L, int options, enum shmx_dtype *dtype) {
+  if (!shmx_options_find(L, options, "dtype")) return false;
+  const char *problem = shmx_array_read_dtype(L, -1, dtype);
+  if (problem) shmx_options_fail(L, "dtype", "%s", problem);
+  lua_pop(L, 1);
+  return true;
+}
+
+/* The dtype of the result: the option, that of `out`, or what the function gives for the first element. */
 static enum shmx_dtype find_dtype(lua_State *L, struct mapping *m, int options, int64_t count) {
   enum shmx_dtype dtype;
-  if (shmx_options_find(L, options, "out")) {
-    struct shmx_array *out = shmx_array_test(L, -1);
-    dtype = out ? out->view.dtype : m->in[0].dtype; /* what it is instead is said later */
-  } else if (shmx_options_find(L, options, "dtype")) {
-    const char *problem = shmx_array_read_dtype(L, -1, &dtype);
-    if (problem) shmx_options_fail(L, "dtype", "%s", problem);
-  } else {
-    return choose_dtype(m, count > 0 ? find_kind(L, m) : m->in[0].dtype);
+  bool given = read_dtype(L, options, &dtype);
+  if (!shmx_options_find(L, options, "out")) {
+    return given ? dtype : choose_dtype(m, count > 0 ? find_kind(L, m) : m->in[0].dtype);
   }
+  struct shmx_array *out = shmx_array_test(L, -1);
   lua_pop(L, 1);
-  return dtype;
+  if (!out) return m->in[0].dtype; /* what it is instead is said later */
+  if (given && dtype != out->view.dtype) {
+    shmx_options_fail(L, "dtype", "it says %s, and out has the dtype %s", shmx_dtype_name(dtype),
+                      shmx_dtype_name(out->view.dtype));
+  }
+  return out->view.dtype;
 }
 
 /* Pushes a share of each input that is an array, and something for each number. */

@@ -55,7 +55,24 @@ void shmx_options_check_axis(lua_State *L, int arg, const char *const *names) {
     lua_insert(L, arg);
   }
   shmx_options_check(L, arg + 1, names);
-  if (lua_isnil(L, arg) && shmx_options_find(L, arg + 1, "axis")) lua_replace(L, arg);
+  shmx_options_bring(L, arg + 1, "axis", arg);
+}
+
+void shmx_options_bring(lua_State *L, int options, const char *name, int arg) {
+  if (!shmx_options_find(L, options, name)) return;
+  if (!lua_isnil(L, arg)) {
+    const char *option = shmx_array_describe(L, -1), *argument = shmx_array_describe(L, arg);
+    shmx_options_fail(L, name, "it is given twice: %s as an argument, %s as an option", argument, option);
+  }
+  lua_replace(L, arg);
+}
+
+void shmx_options_check_list(lua_State *L, int arg, const char *const *names) {
+  for (; *names; names++) {
+    if (shmx_options_find(L, arg, *names)) {
+      shmx_options_fail(L, *names, "it stands among the elements of a list, and belongs behind the list");
+    }
+  }
 }
 
 int shmx_options_axis(lua_State *L, int arg, int ndim) {

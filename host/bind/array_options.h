@@ -21,6 +21,13 @@ void shmx_options_check(lua_State *L, int arg, const char *const *names);
  * or nil behind it. */
 void shmx_options_check_axis(lua_State *L, int arg, const char *const *names);
 
+/* Brings an option, which may be given as argument `arg` instead, to that place. Both is an error. */
+void shmx_options_bring(lua_State *L, int options, const char *name, int arg);
+
+/* Raises if the list at `arg`, or what is there, has a field with one of these names of options (the last one is NULL): it
+ * would be ignored, and is surely meant to be one. */
+void shmx_options_check_list(lua_State *L, int arg, const char *const *names);
+
 /* The axis that stands there, 0-based, of an array of `ndim` dimensions; -1 if it is nil. */
 int shmx_options_axis(lua_State *L, int arg, int ndim);
 

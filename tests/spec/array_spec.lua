@@ -225,6 +225,10 @@ describe("from", function()
   end)
 
   it("says where a table is wrong", function()
+    refuses("bad option 'dtype' to 'from' (it stands among the elements of a list, and belongs behind the list)",
+      shmx.from, { 1, 2, dtype = "u8" })
+    refuses("bad option 'name' to 'array' (it stands among the elements of a list, and belongs behind the list)",
+      shmx.array, "u8", { 2, 3, name = "x" })
     refuses("bad argument #1 to 'from' (ragged: element 2 has length 1, those before it have 2)",
       shmx.from, { { 1, 2 }, { 3 } })
     refuses("element (2, 1): a table of 1 elements is expected, got 3", shmx.from, { { { 1 } }, { 3 } })

@@ -96,6 +96,21 @@ describe("map", function()
     end
   end)
 
+  it("refuses a dtype that is not that of the array it is to write into", function()
+    local a, out = from("i16", 1, 2), shmx.array("f64", 2)
+    local function f(x) return x / 2 end
+    assert.equal(out, a:map(f, { dtype = "f64", out = out }))
+    refuses("bad option 'dtype' to 'map' (it says f32, and out has the dtype f64)", function()
+      a:map(f, { dtype = "f32", out = out })
+    end)
+  end)
+
+  it("has nothing to do where there are no elements, however many rows there are", function()
+    local none = shmx.array("i8", { 1 << 60, 0 })
+    assert.same({ 1 << 60, 0 }, none:map(function(x) return x + 1 end).shape)
+    assert.equal(none, none:generate(function(i) return i end))
+  end)
+
   it("writes into an array that exists, also into what it reads", function()
     local a = shmx.range("f64", 1, 1500)
     assert.equal(a, a:map(function(x) return x * 2 end, { out = a }))

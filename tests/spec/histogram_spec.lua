@@ -87,13 +87,20 @@ describe("histogram", function()
     refuses("a number of bins or their edges are expected, got \"x\"", a.histogram, a, "x")
     refuses("an edge must not be less than the one before it", a.histogram, a, { 1, 3, 2 })
     refuses("an edge must not be less than the one before it", a.histogram, a, shmx.from { 0 / 0, 1 })
-    refuses("edges are a vector of at least two numbers, not i64[{1}]", a.histogram, a, { 1 })
-    refuses("edges are a vector of at least two numbers, not f64[{2, 2}]", a.histogram, a, shmx.array("f64", { 2, 2 }))
-    refuses("edges are a vector of at least two numbers, not bool[{2}]", a.histogram, a, shmx.array("bool", 2))
+    refuses("edges are a vector of at least two numbers, not i64 of the shape {1}", a.histogram, a, { 1 })
+    refuses("edges are a vector of at least two numbers, not f64 of the shape {2, 2}", a.histogram, a,
+      shmx.array("f64", { 2, 2 }))
+    refuses("edges are a vector of at least two numbers, not bool of the shape {2}", a.histogram, a,
+      shmx.array("bool", 2))
     refuses("edge 2 is no number but \"x\"", a.histogram, a, { 1, "x" })
     refuses("bad option 'range' to 'histogram' ({low, high} is expected, two numbers in this order)",
       a.histogram, a, 5, { range = { 2, 1 } })
     refuses("bad option 'range' to 'histogram' ({low, high} is expected, got 5)", a.histogram, a, 5, { range = 5 })
+    refuses("two numbers in this order", a.histogram, a, 5, { range = { 0, 1, 2 } })
+    refuses("bad option 'bins' to 'histogram' (it is given twice: 5 as an argument, 6 as an option)", a.histogram, a, 5,
+      { bins = 6 })
+    refuses("bad option 'density' to 'histogram' (it stands among the elements of a list, and belongs behind the list)",
+      a.histogram, a, { 1, 2, density = true })
     refuses("no finite distance", a.histogram, a, 5, { range = { -1e308, 1e308 } })
     refuses("bad option 'range' to 'histogram' (it is for a number of bins",
       a.histogram, a, { 1, 2 }, { range = { 1, 2 } })

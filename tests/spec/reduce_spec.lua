@@ -121,6 +121,13 @@ describe("a reduction", function()
     closed:close()
     refuses("bad out to 'sum' (the array is closed)", a.sum, a, 1, { out = closed })
     refuses("shmx.array expected", a.sum, 5)
+    local axis_twice = "bad option 'axis' to '%s' (it is given twice: 1 as an argument, 2 as an option)"
+    for _, name in ipairs { "sum", "prod", "min", "max", "any", "all", "mean", "var", "std", "argmin", "argmax",
+      "minmax", "sort", "argsort", "cumsum", "cumprod", "diff" } do
+      refuses(axis_twice:format(name), a[name], a, 1, { axis = 2 })
+      assert.is_true((a[name](a, nil, { axis = 2 })):equal((a[name](a, 2))))
+    end
+    refuses(axis_twice:format "take", a.take, a, shmx.from { 1 }, 1, { axis = 2 })
     assert.same({ { 3, 1, 2 }, { 6, 5, 4 } }, a:totable())
   end)
 end)
