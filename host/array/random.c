@@ -26,6 +26,7 @@ struct distribution {
   enum shmx_dtype dtype;
   uint64_t seed;
   double a, b;         /* the ends, or mean and deviation */
+  double most;         /* no number is greater */
   uint64_t low, range; /* of integers */
 };
 
@@ -55,11 +56,21 @@ static void make_uniform(const struct distribution *d, void *values, const uint6
                          int64_t count) {
   double *out = values, width = d->b - d->a;
   (void)first;
-  for (int64_t i = 0; i < count; i++) out[i] = d->a + width * ((double)(int64_t)(numbers[i] >> 11) * 0x1p-53);
+  for (int64_t i = 0; i < count; i++) {
+    double x = d->a + width * ((double)(int64_t)(numbers[i] >> 11) * 0x1p-53);
+    out[i] = x < d->most ? x : d->most;
+  }
+}
+
+/* The greatest element of that dtype below `high`, which a number below it may be rounded to; but not less than `low`. */
+static double find_most(enum shmx_dtype dtype, double low, double high) {
+  if (dtype != SHMX_F32) return fmax(nextafter(high, -INFINITY), low);
+  return fmaxf(nextafterf((float)high, -INFINITY), (float)low);
 }
 
 void shmx_random_uniform(const struct shmx_view *view, uint64_t seed, uint64_t first, double low, double high) {
   struct distribution d = {.make = make_uniform, .dtype = SHMX_F64, .seed = seed, .a = low, .b = high};
+  d.most = find_most(view->dtype, low, high);
   fill(&d, view, first);
 }
 

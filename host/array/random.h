@@ -20,7 +20,7 @@ struct shmx_philox {
 };
 SHMX_EACH_LEVEL(struct shmx_philox, shmx_philox)
 
-/* Floats that lie evenly from `low` on up to below `high` (which rounding may reach). */
+/* Floats that lie evenly from `low` on up to below `high`, both as the dtype has them; if they are the same, that one. */
 void shmx_random_uniform(const struct shmx_view *view, uint64_t seed, uint64_t first, double low, double high);
 
 /* Floats of the normal distribution with this mean and standard deviation. */

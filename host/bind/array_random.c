@@ -92,6 +92,12 @@ static int array_normal(lua_State *L) {
   return 1;
 }
 
+/* Whether a float dtype has that integer. */
+static bool has_integer(enum shmx_dtype dtype, lua_Integer value) {
+  double x = dtype == SHMX_F32 ? (float)value : (double)value;
+  return x < 0x1p63 && (lua_Integer)x == value;
+}
+
 /* An integer that the dtype of the array holds exactly. */
 static lua_Integer read_integer(lua_State *L, int arg, enum shmx_dtype dtype) {
   lua_Integer value = 0;
@@ -101,6 +107,9 @@ static lua_Integer read_integer(lua_State *L, int arg, enum shmx_dtype dtype) {
   }
   if (!shmx_element_store(L, arg, dtype, &element)) {
     shmx_array_bad_argument(L, arg, "%s", shmx_element_problem(L, arg, dtype));
+  }
+  if (shmx_dtype_is_float(dtype) && !has_integer(dtype, value)) {
+    shmx_array_bad_argument(L, arg, "%s does not hold %I exactly", shmx_dtype_name(dtype), (LUAI_UACINT)value);
   }
   return value;
 }
