@@ -17,6 +17,7 @@ typedef void search_kernel(const void *sorted, int64_t n, const void *values, in
 
 #define LESS(x, y)       ((x) < (y))
 #define FLOAT_LESS(x, y) (((x) < (y)) | (((y) != (y)) & ((x) == (x))))
+#define TRUTH_LESS(x, y) (((x) == 0) & ((y) != 0))
 #define ALWAYS(x)        true
 #define IS_NUMBER(x)     ((x) == (x))
 
@@ -48,7 +49,7 @@ typedef void search_kernel(const void *sorted, int64_t n, const void *values, in
 #define FLOAT_SEARCHES(constant, tag, type)   SEARCHES(tag, type, FLOAT_LESS, IS_NUMBER)
 SHMX_INTEGER_DTYPES(INTEGER_SEARCHES)
 SHMX_FLOAT_DTYPES(FLOAT_SEARCHES)
-SEARCHES(b8, shmx_bool, LESS, ALWAYS)
+SEARCHES(b8, shmx_bool, TRUTH_LESS, ALWAYS)
 
 #define LEFT(constant, tag, type)      [SHMX_##constant] = left_##tag,
 #define RIGHT(constant, tag, type)     [SHMX_##constant] = right_##tag,

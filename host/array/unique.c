@@ -23,7 +23,7 @@
 #define UNIQUE_FLOATS(constant, tag, type)   UNIQUE(tag, type, x != y && (x == x || y == y))
 SHMX_INTEGER_DTYPES(UNIQUE_INTEGERS)
 SHMX_FLOAT_DTYPES(UNIQUE_FLOATS)
-UNIQUE(b8, shmx_bool, x != y)
+UNIQUE(b8, shmx_bool, (x != 0) != (y != 0))
 
 #define COUNT(constant, tag, type) [SHMX_##constant] = count_##tag,
 #define END(constant, tag, type)   [SHMX_##constant] = end_##tag,

@@ -41,6 +41,13 @@ describe("unique", function()
     assert.same({ { 0 }, { 3, 0 }, { 0 } }, { values.shape, inverse.shape, counts.shape })
   end)
 
+  it("knows two bools, whatever bytes they are", function()
+    local a = shmx.frombytes("\2\0\255\1\0\4", "bool")
+    local values, index, inverse, counts = a:unique { counts = true, index = true, inverse = true }
+    assert.same({ { false, true }, { 2, 1 } }, { values:totable(), index:totable() })
+    assert.same({ { 2, 1, 2, 2, 1, 2 }, { 2, 4 } }, { inverse:totable(), counts:totable() })
+  end)
+
   it("refuses what it does not know", function()
     local a = shmx.from { 1 }
     refuses("bad option 'count' to 'unique' (known are: counts, index, inverse)", a.unique, a, { count = true })
@@ -70,6 +77,8 @@ describe("searchsorted", function()
     assert.equal(1, shmx.from({ 0.1 }, "f32"):searchsorted(0.1, { side = "right" })) -- f32 rounds it up
     assert.equal(2, shmx.from({ math.maxinteger - 1, math.maxinteger }):searchsorted(math.maxinteger))
     assert.equal(2, shmx.from({ false, true }):searchsorted(true))
+    local bools = shmx.frombytes("\0\2\1", "bool") -- both are true
+    assert.same({ 2, 4 }, { bools:searchsorted(true), bools:searchsorted(true, { side = "right" }) })
     assert.equal(3, shmx.from({ 1.0, 2.0, 0 / 0 }):searchsorted(0 / 0))
   end)
 
