@@ -33,6 +33,7 @@ enum {
 /* --- a process: main's lies in the domain, a worker's in its lane --- */
 
 enum { SHMX_WANTS_READ = 1, SHMX_WANTS_MEMORY = 2 };
+enum shmx_answer { SHMX_ANSWER_REFUSED = 0, SHMX_ANSWER_ROOM, SHMX_ANSWER_LAST_SEAT };
 enum { SHMX_RUNS_ANY = 1 }; /* about to claim a task, perhaps the oldest */
 
 struct shmx_process_shm {
@@ -43,7 +44,7 @@ struct shmx_process_shm {
   _Atomic uint64_t wants_bytes;  /* the process: how much memory it waits for; 0: it has it, or has given up */
   _Atomic uint64_t runs;         /* a worker: no more than the number of the task that it has claimed, or is about to;
                                   * 0: none */
-  _Atomic uint32_t refused;      /* the supervisor: 1, it waits in vain */
+  _Atomic uint32_t answer;       /* the supervisor, to who waits for memory: enum shmx_answer */
   _Atomic uint32_t limited_slot; /* a worker, before `deadline`: of the task that it runs */
   _Atomic int64_t deadline;      /* a worker: when that task has used up its time (shmx_os_now); 0: it has no limit */
   struct shmx_ring_shm messages; /* process -> supervisor */

@@ -105,7 +105,6 @@ static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   struct shmx_process_shm *self = memory->link->self;
   uint64_t wanted = shmx_warehouse_need(size);
   shmx_memory_trim(memory);
-  atomic_store(&self->refused, 0);
   atomic_store(&self->wants_bytes, wanted);
   atomic_fetch_or(&self->wants, SHMX_WANTS_MEMORY);
   shmx_link_urge(memory->link);
@@ -118,8 +117,9 @@ static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   }
   shmx_bell_awake(&self->bell);
   shmx_limits_waited(memory->link, shmx_os_now() - begin);
-  memory->served = atomic_load(&self->refused) ? 0 : wanted;
-  return memory->served > 0;
+  uint32_t answer = atomic_load(&self->answer);
+  memory->served = answer == SHMX_ANSWER_LAST_SEAT ? wanted : 0;
+  return answer != SHMX_ANSWER_REFUSED;
 }
 
 bool shmx_memory_wait(struct shmx_memory *memory, uint64_t size) {

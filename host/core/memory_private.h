@@ -39,7 +39,7 @@ struct shmx_memory {
   uint64_t awaited; /* bytes of own segments that wait for FREE */
   uint64_t charged; /* bytes of own chunks */
   uint64_t budget;  /* 0: not asked yet */
-  uint64_t served;  /* bytes that the supervisor lets us have, even of the last seat */
+  uint64_t served;  /* bytes of the last seat, which the supervisor lets us have */
   uint32_t trimmed; /* the domain's count of trim requests that have been followed */
 };
 

@@ -35,8 +35,8 @@ static bool may_come_free(struct sup *s) {
   return !all_asleep || shmx_ledger_wants_pass(s->ledger);
 }
 
-static void answer_waiter(struct sup_peer *peer, bool refuse) {
-  atomic_store(&peer->shm->refused, refuse);
+static void answer_waiter(struct sup_peer *peer, enum shmx_answer answer) {
+  atomic_store(&peer->shm->answer, answer);
   atomic_fetch_and(&peer->shm->wants, ~(uint32_t)SHMX_WANTS_MEMORY);
   shmx_bell_ring(&peer->shm->bell, -1);
 }
@@ -83,10 +83,11 @@ static bool may_not_sit(struct sup *s, struct sup_peer *peer) {
   return atomic_load(&s->domain->main.bell.word) == SHMX_BELL_AWAKE;
 }
 
-/* It may take its memory. What follows is another shortage, also if as many bytes are used then: all are asked again. */
-static void serve(struct sup *s, struct sup_peer *oldest) {
+/* It may take its memory, but of the last seat only if that is what it was given: until it does, an older task may take the
+ * last but one. What follows is another shortage, also if as many bytes are used then: all are asked again. */
+static void serve(struct sup *s, struct sup_peer *oldest, bool is_last) {
   s->short_at = UINT64_MAX;
-  answer_waiter(oldest, false);
+  answer_waiter(oldest, is_last ? SHMX_ANSWER_LAST_SEAT : SHMX_ANSWER_ROOM);
 }
 
 /* Nothing moves any more. Somebody may still keep freed memory warm, so all are asked for it first; when that has changed
@@ -95,7 +96,7 @@ static void resolve_shortage(struct sup *s, struct sup_peer *oldest) {
   uint64_t used = shmx_domain_charged(s->domain);
   bool asked = s->short_at == used;
   s->short_at = asked ? UINT64_MAX : used;
-  if (asked) answer_waiter(oldest, true);
+  if (asked) answer_waiter(oldest, SHMX_ANSWER_REFUSED);
   else ask_to_trim(s);
 }
 
@@ -112,7 +113,7 @@ void sup_serve_memory(struct sup *s) {
   uint64_t limit, room = room_for(s, oldest, &limit), wanted = atomic_load(&oldest->shm->wants_bytes);
   bool is_last = wanted <= limit / 2 && wanted > room / 2;
   if (wanted <= room && is_last && may_not_sit(s, oldest)) return;
-  if (wanted <= room) serve(s, oldest);
+  if (wanted <= room) serve(s, oldest, is_last);
   else if (!may_come_free(s)) resolve_shortage(s, oldest);
   else if (s->now - s->asked_at >= ASK_NS) ask_to_trim(s);
 }

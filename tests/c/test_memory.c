@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process's memory: alone, at its budget, with system calls that fail, and with a supervisor.
+ * A process's memory: alone, with system calls that fail, and with a supervisor.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <sys/resource.h>
 
-#include "domain_kit.h"
-
-enum { MIB = 1 << 20 };
-
-static struct shmx_memory alone = {.peer = SHMX_PEER_MAIN};
-
-static int alloc(struct shmx_memory *memory, uint64_t size, struct shmx_segment **out) {
-  return shmx_memory_alloc(memory, size, SHMX_ALLOC_ZERO, out);
-}
-
-static bool is_filled(const struct shmx_segment *segment, char byte) {
-  const char *bytes = segment->data;
-  return segment->size == 0 || (bytes[0] == byte && memcmp(bytes, bytes + 1, segment->size - 1) == 0);
-}
+#include "memory_kit.h"
 
 /* --- what is left behind --- */
 
@@ -28,15 +15,6 @@ static int open_fds(void) {
   DIR *dir = opendir("/proc/self/fd");
   while (readdir(dir)) count++;
   closedir(dir);
-  return count;
-}
-
-static int mapped_chunks(void) {
-  char line[512];
-  int count = 0;
-  FILE *file = fopen("/proc/self/maps", "r");
-  while (fgets(line, sizeof line, file)) count += strstr(line, "memfd:shmx") != NULL;
-  fclose(file);
   return count;
 }
 
@@ -94,35 +72,6 @@ static void who_has_no_memory_has_nothing_to_cool(void) {
   }
   shmx_memory_trim(&alone);
   CHECK(!shmx_memory_can_cool(&alone));
-}
-
-static void the_budget_refuses_before_anything_is_made(void) {
-  struct shmx_segment *first, *second;
-  shmx_memory_set_budget(&alone, 32 * MIB);
-  CHECK(alloc(&alone, 33 * MIB, &first) == -E2BIG && alloc(&alone, UINT64_MAX, &first) == -E2BIG);
-  CHECK(alloc(&alone, INT64_MAX, &first) == -E2BIG && mapped_chunks() == 0);
-  CHECK(alloc(&alone, 20 * MIB, &first) == 0);
-  CHECK(alloc(&alone, 20 * MIB, &second) == -EDQUOT && alone.charged == 20 * MIB && mapped_chunks() == 1);
-  shmx_segment_release(first);
-  CHECK(alloc(&alone, 30 * MIB, &second) == 0); /* what was only warm makes room */
-  CHECK(alone.charged <= 32 * MIB);
-  shmx_segment_release(second);
-}
-
-/* Chunks for small segments double, but the last ones are no larger than what is left. */
-static void small_segments_fill_the_budget(void) {
-  static struct shmx_segment *segments[40];
-  int count = 0, r;
-  shmx_memory_set_budget(&alone, 32 * MIB);
-  while ((r = alloc(&alone, MIB, &segments[count])) == 0) count++;
-  CHECK(r == -EDQUOT && alone.charged <= 32 * MIB);
-  CHECK(alone.charged + shmx_warehouse_need(MIB) > 32 * MIB);
-  while (count > 0) shmx_segment_release(segments[--count]);
-  shmx_memory_trim(&alone);
-  shmx_memory_set_budget(&alone, 12 * MIB); /* less than the next chunk would be */
-  CHECK(alloc(&alone, MIB, &segments[0]) == 0 && alloc(&alone, 4 * MIB - 1, &segments[1]) == 0);
-  CHECK(alloc(&alone, 4 * MIB - 1, &segments[2]) == 0 && alone.charged <= 12 * MIB);
-  for (int i = 0; i < 3; i++) shmx_segment_release(segments[i]);
 }
 
 static struct rlimit limit_files(rlim_t count) {
@@ -358,25 +307,6 @@ static void memory_that_could_not_be_produced_is_not_used_again(void) {
 
 /* --- with a supervisor --- */
 
-/* From the worker to main; returns main's reference. */
-static struct shmx_segment *hand_over(int giver, struct shmx_segment *segment) {
-  struct shmx_segment_ref ref;
-  struct shmx_segment *received;
-  CHECK(shmx_memory_notify(kit_memory(giver), segment, SHMX_PEER_MAIN, &ref) == 0);
-  CHECK(shmx_memory_adopt(kit_memory(KIT_MAIN), &ref, &received) == 0);
-  CHECK(received->size == segment->size && received->id == segment->id);
-  return received;
-}
-
-/* The notes that follow from the last releases have come. */
-static void await_freed(struct shmx_memory *memory) {
-  for (int i = 0; memory->awaited > 0; i++) {
-    CHECK(i < 5000);
-    shmx_memory_attend(memory);
-    usleep(1000);
-  }
-}
-
 static void the_bytes_are_used_again_when_nobody_holds_them(void) {
   struct shmx_memory *worker = kit_memory(KIT_WORKER);
   kit_open();
@@ -522,36 +452,10 @@ static void leaving_keeps_what_is_in_use(void) {
   CHECK(memory->charged == 0 && mapped_chunks() == 0);
 }
 
-/* The worker waits for memory; it is there when another lets go of its own. */
-static void *release_later(void *segment) {
-  usleep(50000);
-  shmx_segment_release(segment);
-  shmx_memory_trim(kit_memory(KIT_OTHER));
-  return NULL;
-}
-
-static void who_waits_for_memory_gets_what_another_gives_back(void) {
-  struct shmx_segment *first, *second;
-  pthread_t thread;
-  kit_open();
-  atomic_store(&kit.sup.domain->budget, 32 * MIB);
-  CHECK(alloc(kit_memory(KIT_OTHER), 20 * MIB, &first) == 0);
-  CHECK(shmx_memory_alloc_wait(kit_memory(KIT_MAIN), 20 * MIB, 0, &second) == -EDQUOT); /* main is not kept waiting */
-  pthread_create(&thread, NULL, release_later, first);
-  shmx_memory_set_order(kit_memory(KIT_WORKER), 1);
-  CHECK(shmx_memory_alloc_wait(kit_memory(KIT_WORKER), 20 * MIB, 0, &second) == 0);
-  pthread_join(thread, NULL);
-  shmx_segment_release(second);
-  CHECK(shmx_memory_alloc_wait(kit_memory(KIT_WORKER), 33 * MIB, 0, &second) == -E2BIG);
-  kit_close();
-}
-
 static const struct test tests[] = {
     {"segments_are_zeroed_aligned_and_apart", segments_are_zeroed_aligned_and_apart},
     {"a_large_segment_is_warm_when_it_is_used_again", a_large_segment_is_warm_when_it_is_used_again},
     {"who_has_no_memory_has_nothing_to_cool", who_has_no_memory_has_nothing_to_cool},
-    {"the_budget_refuses_before_anything_is_made", the_budget_refuses_before_anything_is_made},
-    {"small_segments_fill_the_budget", small_segments_fill_the_budget},
     {"large_segments_share_chunks_when_descriptors_are_short", large_segments_share_chunks_when_descriptors_are_short},
     {"short_descriptors_are_no_reason_to_refuse_what_fits", short_descriptors_are_no_reason_to_refuse_what_fits},
     {"each_system_call_may_fail", each_system_call_may_fail},
@@ -567,7 +471,6 @@ static const struct test tests[] = {
     {"a_gone_chunk_is_unmapped_by_its_mappers", a_gone_chunk_is_unmapped_by_its_mappers},
     {"what_the_maker_left_outlives_it", what_the_maker_left_outlives_it},
     {"leaving_keeps_what_is_in_use", leaving_keeps_what_is_in_use},
-    {"who_waits_for_memory_gets_what_another_gives_back", who_waits_for_memory_gets_what_another_gives_back},
     {NULL, NULL},
 };
 
