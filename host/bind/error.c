@@ -65,6 +65,7 @@ int shmx_error_without(lua_State *L, const char *what, const char *method) {
 const char *shmx_explain(int code) {
   switch (code) {
   case -EDQUOT: return "the memory budget is used up (--memory, shmx.memory)";
+  case -E2BIG: return "it is larger than the memory budget (--memory, shmx.memory)";
   case -EFBIG: return "shared memory counts as a file, and " SHMX_OS_FILE_TOO_LARGE;
   default: return shmx_os_explain(code);
   }

@@ -26,7 +26,6 @@ const char *shmx_luapool_explain(int code) {
   case -ESHUTDOWN: return "the pool is broken";
   case -ESTALE: return "an array belongs to a pool whose supervisor has died; send a copy of it (a:copy())";
   case -EXDEV: return "a mapped file cannot be handed over; load it in the worker, or send a copy (a:copy())";
-  case -E2BIG: return "it is larger than the memory budget (--memory, shmx.memory)";
   case -ENOENT: return "the memory it points to does not exist any more";
   case -EPROTO: return "its message makes no sense";
   case -EINVAL: return "there are too many workers";
@@ -90,6 +89,32 @@ static void note_maker(const struct shmx_task *task, const struct shmx_incoming 
     if (message->segments[i] && !message->segments[i]->own) message->segments[i]->task = (uint32_t)task->id;
 }
 
+/* Pushes why a task's values, or its error, could not be sent. */
+static void push_unsent(lua_State *L, bool values, int why) {
+  switch (why) {
+  case -EXDEV: lua_pushliteral(L, "a mapped file cannot be handed over; return a copy (a:copy())"); break;
+  case -EDQUOT:
+  case -E2BIG:
+    lua_pushfstring(L,
+                    "the memory budget has no room for %s, or raise the budget (--memory, shmx.memory, or memory = of "
+                    "the pool)",
+                    values ? "the result; return less" : "its error; make that shorter");
+    break;
+  default:
+    lua_pushfstring(L, "the system has no room for %s: %s", values ? "the result" : "its error", shmx_explain(why));
+  }
+}
+
+/* What the worker has written instead of a message that it could not send. */
+static void take_unsent(lua_State *L, int index, struct shmx_outcome *outcome) {
+  int32_t why = -EPROTO;
+  if (outcome->message.size == sizeof why) memcpy(&why, outcome->message.body, sizeof why);
+  shmx_incoming_close(&outcome->message);
+  push_unsent(L, (outcome->status & 255) == SHMX_RESULT_VALUES, why);
+  bool refused = shmx_result_kind((uint32_t)outcome->status) == SHMX_RESULT_REFUSED;
+  shmx_luapool_fail(L, index, refused ? SHMX_TASK_REFUSED : SHMX_TASK_FAILED, 1);
+}
+
 static void take_done(lua_State *L, int index, struct shmx_task *task, struct shmx_outcome *outcome) {
   if (outcome->error < 0) {
     shmx_incoming_close(&outcome->message);
@@ -97,12 +122,16 @@ static void take_done(lua_State *L, int index, struct shmx_task *task, struct sh
     shmx_luapool_fail(L, index, SHMX_TASK_FAILED, 1);
     return;
   }
+  if (outcome->status & SHMX_RESULT_UNSENT) {
+    take_unsent(L, index, outcome);
+    return;
+  }
   note_maker(task, &outcome->message);
   int status = LUA_OK, count = decode_scalars(L, &outcome->message);
   if (count < 0) count = decode_all(L, &outcome->message, &status);
   shmx_incoming_close(&outcome->message);
   if (status == LUA_OK && (outcome->status & SHMX_RESULT_PRINTED)) count = shmx_output_take(L, index, count);
-  outcome->status &= ~SHMX_RESULT_PRINTED;
+  outcome->status = shmx_result_kind((uint32_t)outcome->status);
   if (status != LUA_OK) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);
   else if (outcome->status == SHMX_RESULT_REFUSED) shmx_luapool_fail(L, index, SHMX_TASK_REFUSED, count);
   else if (outcome->status != SHMX_RESULT_VALUES) shmx_luapool_fail(L, index, SHMX_TASK_FAILED, count);

@@ -129,28 +129,6 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   return shmx_here.printed ? verdict | SHMX_RESULT_PRINTED : verdict;
 }
 
-static void push_refusal(lua_State *L, int error) {
-  switch (error) {
-  case -EXDEV: lua_pushliteral(L, "a mapped file cannot be handed over; return a copy (a:copy())"); break;
-  case -EDQUOT:
-  case -E2BIG:
-    lua_pushliteral(L, "the memory budget has no room for the result; return less, or raise the budget "
-                       "(--memory, shmx.memory, or memory = of the pool)");
-    break;
-  default: lua_pushfstring(L, "the system has no room for the result: %s", shmx_explain(error));
-  }
-}
-
-static void refuse(void *context, int error, struct shmx_outgoing *result) {
-  (void)context;
-  lua_State *L = shmx_here.L;
-  if (shmx_here.traceback) shmx_runner_forget_traceback(L);
-  push_refusal(L, error);
-  shmx_runner_pack_failure(L);
-  lua_settop(L, PERFORM);
-  fill(result);
-}
-
 /* Garbage holds arrays whose memory the next ones could have while it is warm. A young collection finds those of the last
  * task in a microsecond or two. Where it takes longer it is made less often, unless there is much to win: a megabyte of
  * fresh pages costs more than that. */
@@ -195,5 +173,4 @@ static void last_words(void *context, const void *place, char *text, size_t room
   if (shmx_here.L) shmx_last_words(shmx_here.L, place, text, room);
 }
 
-const struct shmx_runner shmx_lua_runner = {NULL,     shmx_runner_prepare, start, run, refuse, done,
-                                            is_spent, last_words,          idle};
+const struct shmx_runner shmx_lua_runner = {NULL, shmx_runner_prepare, start, run, done, is_spent, last_words, idle};

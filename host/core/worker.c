@@ -5,6 +5,7 @@
  */
 #include "core/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,16 +56,21 @@ static void take_back(struct worker *w, struct shmx_sent *sent) {
   shmx_sent_fini(sent);
 }
 
-/* Writes the result into the slot. When that is refused, a short error takes its place. */
-static void write_result(struct worker *w, struct shmx_slot_shm *slot, struct shmx_outgoing *result,
+static int send_result(struct worker *w, struct shmx_slot_shm *slot, const struct shmx_outgoing *result,
+                       struct shmx_sent *sent) {
+  return shmx_envelope_write(w->memory, result, notify_main, slot->result, SHMX_SLOT_RESULT, &slot->result_size, sent);
+}
+
+/* Writes the result into the slot; when that is refused, why. */
+static void write_result(struct worker *w, struct shmx_slot_shm *slot, const struct shmx_outgoing *result,
                          struct shmx_sent *sent) {
-  int r = shmx_envelope_write(w->memory, result, notify_main, slot->result, SHMX_SLOT_RESULT, &slot->result_size, sent);
-  if (r == 0) return;
+  int32_t why = send_result(w, slot, result, sent);
+  if (why == 0) return;
   take_back(w, sent);
-  slot->verdict = SHMX_RESULT_REFUSED;
-  w->runner->refuse(w->runner->context, r, result);
-  r = shmx_envelope_write(w->memory, result, notify_main, slot->result, SHMX_SLOT_RESULT, &slot->result_size, sent);
-  if (r < 0) abort(); /* not even that: the task gets a verdict by our death */
+  slot->verdict = shmx_result_kind(slot->verdict) | SHMX_RESULT_UNSENT;
+  int r = send_result(w, slot, &(struct shmx_outgoing){.body = &why, .size = sizeof why}, sent);
+  assert(r == 0); /* it has its place in the slot, and refers to nothing */
+  (void)r;
 }
 
 /* The task has ended. When main takes that in, it finds it counted. */
@@ -137,9 +143,9 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   int error = shmx_envelope_read(w->memory, copy, size, SHMX_PEER_NONE, true, &arguments);
   slot->verdict = w->runner->run(w->runner->context, slot->task, error, &arguments, &result);
   atomic_store_explicit(&w->word, 0, memory_order_relaxed);
-  bool ok = (slot->verdict & ~(uint32_t)SHMX_RESULT_PRINTED) == SHMX_RESULT_VALUES;
   shmx_incoming_close(&arguments);
   write_result(w, slot, &result, &sent);
+  bool ok = shmx_result_kind(slot->verdict) == SHMX_RESULT_VALUES;
   w->free_since = shmx_os_now();
   slot->nanoseconds = (uint64_t)(w->free_since - begin);
   if (slot->waited) slot->waited = (uint64_t)begin > slot->waited ? (uint64_t)begin - slot->waited : 1;

@@ -21,8 +21,6 @@ struct shmx_runner {
   /* Runs one task; `error` is 0 or why its arguments could not be had. *result stays valid until `done`. */
   enum shmx_result (*run)(void *context, uint32_t task, int error, const struct shmx_incoming *arguments,
                           struct shmx_outgoing *result);
-  /* The result of the last run could not be sent (-errno): say so in *result, in few bytes and without segments. */
-  void (*refuse)(void *context, int error, struct shmx_outgoing *result);
   /* The result has been sent. */
   void (*done)(void *context);
   /* True when the worker is to end after this task, and be replaced. */

@@ -152,6 +152,10 @@ describe("an error at the user's line", function()
     { "a result without room", head .. "shmx.memory = '32M'\npool:submit(string.rep, 'x', 1 << 26):get()",
       "script.lua:4: task string.rep refused in worker 1: the memory budget has no room for the result; return less, "
       .. "or raise the budget (--memory, shmx.memory, or memory = of the pool)" },
+    { "an error without room",
+      head .. "shmx.memory = '1M'\npool:submit(function() error(('x'):rep(1 << 20)) end):get()",
+      "script.lua:4: task function <script.lua:4> failed in worker 1: the memory budget has no room for its error; "
+      .. "make that shorter, or raise the budget (--memory, shmx.memory, or memory = of the pool)" },
     { "what cannot be sent", head .. "pool:submit(print, 1, { conn = { socket = io.stdout } })",
       "script.lua:3: argument 2, field \"conn.socket\": userdata 'FILE*' cannot be sent to a worker" },
     { "what cannot be sent, of a task", head .. "local function f() end\npool:execute(shmx.task(f, io.stdout))",
