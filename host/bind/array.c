@@ -137,9 +137,7 @@ void shmx_array_alloc(lua_State *L, uint64_t size, unsigned flags, struct shmx_s
   struct shmx_memory *memory = shmx_memory_here();
   shmx_check_process(L);
   collect_if_due(L);
-  int code = memory ? -E2BIG : -ENOMEM;
-  /* Small segments share chunks, the first of which is never refused: so a budget below that is asked for here. */
-  if (memory && size <= shmx_memory_budget(memory)) code = shmx_memory_alloc(memory, size, flags, slot);
+  int code = memory ? shmx_memory_alloc(memory, size, flags, slot) : -ENOMEM;
   if (memory && (code == -ENOMEM || code == -EDQUOT)) {
     lua_gc(L, LUA_GCCOLLECT);
     code = shmx_memory_alloc(memory, size, flags, slot);

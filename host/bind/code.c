@@ -13,6 +13,7 @@
  */
 #include "bind/code.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,12 +215,14 @@ static void dump(lua_State *L, int index, struct cache *cache, uint64_t *hash) {
 /* A segment for the bytecode; a first refusal collects garbage. */
 static struct shmx_segment *alloc_segment(lua_State *L, size_t size) {
   struct shmx_memory *memory = shmx_memory_here();
-  struct shmx_segment *segment;
-  if (memory && shmx_memory_alloc(memory, size, 0, &segment) == 0) return segment;
+  struct shmx_segment *segment = NULL;
+  int r = memory ? shmx_memory_alloc(memory, size, 0, &segment) : -ENOMEM;
+  if (r == 0) return segment;
   lua_gc(L, LUA_GCCOLLECT);
-  if (memory && shmx_memory_alloc(memory, size, 0, &segment) == 0) return segment;
-  luaL_error(L, "not enough shared memory for the bytecode of a function (%I bytes)", (lua_Integer)size);
-  return NULL;
+  if (memory) r = shmx_memory_alloc(memory, size, SHMX_ALLOC_URGENT, &segment);
+  if (r < 0)
+    luaL_error(L, "the bytecode of a function (%I bytes) cannot be sent: %s", (LUAI_UACINT)size, shmx_explain(r));
+  return segment;
 }
 
 /* Makes a code of the function at `index`, which the cache at `at` has just dumped, and pushes what keeps it. */

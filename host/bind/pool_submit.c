@@ -36,7 +36,7 @@ static int pack(lua_State *L) {
 /* The supervisor that knew the chunk of the code is gone, and who looked at it too: its successor gets a copy. */
 static int renew(struct shmx_memory *memory, struct shmx_code *code) {
   struct shmx_segment *copy;
-  int r = shmx_memory_alloc(memory, code->segment->size, 0, &copy);
+  int r = shmx_memory_alloc(memory, code->segment->size, SHMX_ALLOC_URGENT, &copy);
   if (r < 0) return r;
   memcpy(copy->data, code->segment->data, copy->size);
   shmx_segment_release(code->segment);
@@ -69,7 +69,8 @@ static int publish(struct lua_pool *pool, struct shmx_task *task, const char *la
                                   .segments = (struct shmx_segment *const *)shmx_cargo_items(cargo),
                                   .nsegments = cargo->nsegments,
                                   .codes = codes,
-                                  .ncodes = cargo->ncodes};
+                                  .ncodes = cargo->ncodes,
+                                  .urgent = true};
   if (error == 0) error = shmx_pool_submit(pool->core, &message, (uint32_t)task->id, label, &task->ticket);
   if (codes != few) free(codes);
   if (error == 0) shmx_cargo_move(cargo, &pool->cargoes[task->ticket]);

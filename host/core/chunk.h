@@ -20,6 +20,7 @@ struct shmx_chunk {
   bool has_path;            /* somebody was told a path that leads to `fd`, which stays open therefore */
   bool retired;             /* own: nothing new is allocated in it; foreign: unmapped with its last segment */
   bool large;               /* own: made for one segment */
+  bool aside;               /* own, for many: set aside for messages that have to arrive, and not charged */
   bool reserved;            /* own: its pages were taken when it was made */
   bool unwritten;           /* large: its pages are not there yet; they come by writing its only segment */
   bool sealed;              /* its only segment is frozen: it is mapped to be read only, and never used again */

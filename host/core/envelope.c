@@ -76,7 +76,8 @@ int shmx_envelope_write(struct shmx_memory *memory, const struct shmx_outgoing *
     if (!sent->refs) return -ENOMEM;
   }
   /* What can be refused comes before anything is handed over. */
-  int r = all > room ? shmx_memory_alloc_wait(memory, all, 0, &carrier) : 0;
+  unsigned flags = message->urgent ? SHMX_ALLOC_URGENT : 0;
+  int r = all > room ? shmx_memory_alloc_wait(memory, all, flags, &carrier) : 0;
   if (r == 0) r = hand_over_all(memory, message, hand_over, sent);
   if (r == 0 && carrier) {
     *size = sizeof(struct header) + sizeof(struct shmx_segment_ref);

@@ -32,6 +32,7 @@ struct shmx_outgoing {
   uint32_t nsegments;
   const struct shmx_code_ref *codes; /* each once */
   uint32_t ncodes;
+  bool urgent; /* it has to arrive, also when the memory budget is used up (SHMX_ALLOC_URGENT) */
 };
 
 /* Most messages refer to little: that much has its place in the struct, which must not be moved while it is in use. */

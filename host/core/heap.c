@@ -109,13 +109,23 @@ static void split(struct shmx_heap *heap, struct shmx_block *block, uint64_t siz
   insert(heap, rest);
 }
 
+static uint64_t round_up(uint64_t size) {
+  return size > 0 ? (size + SHMX_HEAP_ALIGN - 1) / SHMX_HEAP_ALIGN * SHMX_HEAP_ALIGN : SHMX_HEAP_ALIGN;
+}
+
 struct shmx_block *shmx_heap_alloc(struct shmx_heap *heap, uint64_t size) {
-  uint64_t rounded = (size + SHMX_HEAP_ALIGN - 1) / SHMX_HEAP_ALIGN * SHMX_HEAP_ALIGN;
-  if (rounded == 0) rounded = SHMX_HEAP_ALIGN;
+  uint64_t rounded = round_up(size);
   struct shmx_block *block = find(heap, rounded);
   if (!block) return NULL;
   take_out(heap, block);
   split(heap, block, rounded);
+  return block;
+}
+
+struct shmx_block *shmx_heap_take(struct shmx_heap *heap, struct shmx_chunk *chunk, uint64_t size) {
+  struct shmx_block *block = chunk->first;
+  take_out(heap, block);
+  split(heap, block, round_up(size));
   return block;
 }
 

@@ -45,6 +45,9 @@ void shmx_heap_remove(struct shmx_heap *heap, struct shmx_chunk *chunk);
 /* A block of at least `size` bytes in any of the chunks; NULL: none is free, or no memory for a descriptor. */
 struct shmx_block *shmx_heap_alloc(struct shmx_heap *heap, uint64_t size);
 
+/* The first bytes of a chunk that is all free. `size` is not more than it has. Cannot fail. */
+struct shmx_block *shmx_heap_take(struct shmx_heap *heap, struct shmx_chunk *chunk, uint64_t size);
+
 /* Frees the block, which was written to. */
 void shmx_heap_free(struct shmx_heap *heap, struct shmx_block *block);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See memory.h: the segments of a process and their life. Where their bytes come from is in warehouse.c.
+ * See memory.h: the segments of a process and their life. Where their bytes come from is in warehouse.c, and how many
+ * there may be in budget.c.
  *
  * Invariants: `segments` has every shared segment of which this process may still hear (own ones until FREE, foreign
  * ones while they have references). A foreign handle has references; an own shared one without references waits for
@@ -103,7 +104,7 @@ const struct shmx_segment *shmx_memory_find(const struct shmx_memory *memory, ui
 /* Sleeps until the supervisor has looked at our wish. False when it is refused. Who waits keeps nothing warm. */
 static bool wait_for_memory(struct shmx_memory *memory, uint64_t size) {
   struct shmx_process_shm *self = memory->link->self;
-  uint64_t wanted = shmx_warehouse_need(size);
+  uint64_t wanted = shmx_warehouse_need(memory, size);
   shmx_memory_trim(memory);
   atomic_store(&self->wants_bytes, wanted);
   atomic_fetch_or(&self->wants, SHMX_WANTS_MEMORY);
@@ -137,6 +138,8 @@ void shmx_memory_end_wait(struct shmx_memory *memory) {
 int shmx_memory_alloc_wait(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_segment **out) {
   int r = shmx_memory_alloc(memory, size, flags, out);
   while (r == -EDQUOT && shmx_memory_wait(memory, size)) r = shmx_memory_alloc(memory, size, flags, out);
+  /* Meanwhile others that were set aside may have been read. */
+  if (r == -EDQUOT && (flags & SHMX_ALLOC_URGENT)) r = shmx_memory_alloc(memory, size, flags, out);
   shmx_memory_end_wait(memory);
   return r;
 }

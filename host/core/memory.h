@@ -54,8 +54,9 @@ struct shmx_segment_ref {
 enum { SHMX_FROZEN = 1, SHMX_FROZEN_ALONE = 2 /* and it is all that is in its chunk */ };
 
 enum {
-  SHMX_ALLOC_ZERO = 1,    /* zeroed; otherwise the bytes are whatever they are */
-  SHMX_ALLOC_PRODUCED = 2 /* nobody looks at it before shmx_segment_produce has written it */
+  SHMX_ALLOC_ZERO = 1,     /* zeroed; otherwise the bytes are whatever they are */
+  SHMX_ALLOC_PRODUCED = 2, /* nobody looks at it before shmx_segment_produce has written it */
+  SHMX_ALLOC_URGENT = 4    /* for a message that has to arrive: where the budget has no room, of what is set aside */
 };
 
 /* The memory of this process, made at first use; NULL without memory. */

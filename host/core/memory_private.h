@@ -30,10 +30,11 @@ struct shmx_memory {
   uint64_t opened;                  /* handovers so far */
   /* warehouse.c */
   struct shmx_heap heap;
+  struct shmx_heap aside;    /* in what is set aside for messages that have to arrive */
   struct shmx_chunk *small;  /* own chunks for many segments */
   struct shmx_chunk *large;  /* own chunks for one segment each, in use or warm */
   struct shmx_idmap foreign; /* mapped chunks of others, by id */
-  uint64_t next_small;       /* size of the next small chunk */
+  uint64_t next_small;       /* size of the next small chunk; 0: of the first */
   uint64_t warm;             /* bytes in large chunks that are free */
   uint64_t warm_serial;
   uint64_t awaited; /* bytes of own segments that wait for FREE */
@@ -49,16 +50,33 @@ int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags
 void shmx_warehouse_put(struct shmx_memory *memory, struct shmx_block *block);
 
 /* How much of the budget such a segment needs at least, if nothing is warm. */
-uint64_t shmx_warehouse_need(uint64_t size);
+uint64_t shmx_warehouse_need(struct shmx_memory *memory, uint64_t size);
 
 /* Worker: waits for memory, as shmx_memory_alloc_wait does between two tries; false when there is nothing to wait for. After
  * the last try shmx_memory_end_wait says that there was one. */
 bool shmx_memory_wait(struct shmx_memory *memory, uint64_t size);
 void shmx_memory_end_wait(struct shmx_memory *memory);
 
-/* Takes room in the budget for a chunk that is made elsewhere, and gives it back. 0, -EDQUOT or -E2BIG. */
+/* Takes room in the budget for a chunk, giving back what is only warm if need be. 0, -EDQUOT or -E2BIG. */
 int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size);
-void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size);
+
+/* --- budget.c --- */
+
+/* The same with the room that there is; and gives it back. */
+int shmx_budget_charge(struct shmx_memory *memory, uint64_t size);
+void shmx_budget_uncharge(struct shmx_memory *memory, uint64_t size);
+
+/* Whether a warm chunk of this size, which is charged, is ours to use, or others come first. */
+bool shmx_budget_allows_use(struct shmx_memory *memory, uint64_t size);
+
+/* The largest chunk for many segments, bytes, so that the first ones of all processes together take no more than half of
+ * the budget or of the pool's cap. */
+uint64_t shmx_budget_share(struct shmx_memory *memory);
+
+/* Bytes that all processes have charged, as far as the pool's cap counts them. */
+uint64_t shmx_budget_used(struct shmx_memory *memory);
+
+/* --- warehouse.c --- */
 
 /* Takes up a chunk for one segment that was made elsewhere (outside.c); putting its block lets go of it. */
 void shmx_warehouse_add(struct shmx_memory *memory, struct shmx_chunk *chunk);

@@ -120,7 +120,7 @@ int shmx_memory_make_named(struct shmx_memory *memory, const char *name, uint64_
   if (r < 0) return r;
   r = take_up(memory, shmx_os_shm_make(size), size, false, out);
   if (r < 0) {
-    shmx_warehouse_uncharge(memory, size);
+    shmx_budget_uncharge(memory, size);
     return r;
   }
   (*out)->chunk->charged = size;

@@ -6,13 +6,12 @@
  * Each chunk takes a descriptor, here until the supervisor has it, and there. When half of those are used, here or there,
  * large segments share chunks too, which grow with what there is, so that the other half lasts.
  *
- * The budget counts whole chunks. Each process adds to its own word in the domain and then sums all words: two that
- * race for the last bytes may both step back, and never both go over.
+ * The budget (budget.c) counts whole chunks. What is set aside for messages that have to arrive is one more chunk, with
+ * an allocator of its own, so that no array can take its place.
  */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/board.h"
 #include "core/fault.h"
 #include "core/memory_private.h"
 #include "os/os.h"
@@ -22,88 +21,13 @@ enum {
   SMALL_FIRST = 1 << 20,  /* the first chunk for small segments; the next ones double */
   SMALL_ASKED = 16 << 20, /* before one of this size is made, the supervisor is asked for what is free */
   SMALL_LAST = 16 << 20,
-  SMALL_LEAST = 64 << 10, /* when memory is short */
+  SMALL_LEAST = 64 << 10, /* when memory is short; */
+  SMALL_PARTS = 8,        /* or such a part of our share of the budget, if that is less */
+  ASIDE = 256 << 10,      /* for messages that have to arrive when the budget is used up */
   CROWD_PART = 16,        /* of all that is charged: the least size of a chunk that large segments share */
   CROWD_LAST = 1 << 30,   /* and the most; places in a chunk have 32 bits */
   KEPT = 8                /* so many descriptors of large chunks that nobody else knows a worker keeps */
 };
-
-/* --- the budget --- */
-
-static uint64_t default_budget(void) { return shmx_os_memory_available() / 10 * 8; }
-
-uint64_t shmx_memory_budget(struct shmx_memory *memory) {
-  if (memory->link) return atomic_load_explicit(&memory->link->domain->budget, memory_order_relaxed);
-  if (!memory->budget) memory->budget = default_budget();
-  return memory->budget;
-}
-
-void shmx_memory_set_budget(struct shmx_memory *memory, uint64_t bytes) {
-  memory->budget = bytes ? bytes : default_budget();
-  if (memory->link) atomic_store(&memory->link->domain->budget, memory->budget);
-}
-
-/* The cap of the pool that this process works for; without one, as good as none. */
-static uint64_t cap_of(struct shmx_memory *memory) {
-  uint64_t cap = memory->link && memory->link->pool ? atomic_load(&memory->link->pool->shm->memory) : 0;
-  return cap ? cap : UINT64_MAX;
-}
-
-/* The number of the task that this worker runs. */
-static uint64_t own_order(const struct shmx_link *link) {
-  return atomic_load_explicit(&link->self->runs, memory_order_relaxed);
-}
-
-static uint64_t count_charged(const struct shmx_memory *memory) {
-  return memory->link ? shmx_domain_charged(memory->link->domain) : memory->charged;
-}
-
-/* With so much more than `used`, which is charged now, the budget or the pool's cap is exceeded. */
-static bool would_exceed(struct shmx_memory *memory, uint64_t used, uint64_t more) {
-  struct shmx_link *link = memory->link;
-  if (used > shmx_memory_budget(memory) - more) return true;
-  uint64_t cap = cap_of(memory);
-  return cap != UINT64_MAX && shmx_pool_map_charged(link->pool, link->domain) > cap - more;
-}
-
-/* A chunk of this size, which is charged, takes the last seat, and that is not ours to take (supervisor_memory.c). Where
- * there are fewer than two seats, or when a chunk is that small, there is no last one. */
-static bool takes_last_seat(struct shmx_memory *memory, uint64_t size) {
-  struct shmx_link *link = memory->link;
-  if (!link || !link->pool || size <= SMALL_FIRST || size <= memory->served) return false;
-  if (size > shmx_memory_budget(memory) / 2 || size > cap_of(memory) / 2) return false;
-  return would_exceed(memory, count_charged(memory), size) && shmx_board_has_older(link->pool, own_order(link));
-}
-
-/* An older task waits for memory: ours has to stand behind it. */
-static bool must_stand_back(struct shmx_memory *memory) {
-  if (!memory->link || !memory->link->pool) return false;
-  uint64_t oldest = atomic_load_explicit(&memory->link->domain->oldest_waiter, memory_order_relaxed);
-  return oldest > 0 && own_order(memory->link) > oldest;
-}
-
-static void set_charge(struct shmx_memory *memory, uint64_t bytes) {
-  memory->charged = bytes;
-  if (memory->link) atomic_store(&memory->link->domain->charged[memory->link->charge], bytes);
-}
-
-/* The first small chunk is never refused: an error message has to get through when memory is short. */
-static int charge(struct shmx_memory *memory, uint64_t size) {
-  if (size <= SMALL_FIRST && !memory->small) {
-    set_charge(memory, memory->charged + size);
-    return 0;
-  }
-  if (size > shmx_memory_budget(memory) || size > cap_of(memory)) return -E2BIG;
-  if (must_stand_back(memory)) return -EDQUOT;
-  set_charge(memory, memory->charged + size);
-  uint64_t used = count_charged(memory);
-  if (would_exceed(memory, used, 0) || takes_last_seat(memory, size)) {
-    set_charge(memory, memory->charged - size);
-    return -EDQUOT;
-  }
-  if (memory->link) shmx_domain_raise_peak(memory->link->domain, used);
-  return 0;
-}
 
 /* --- own chunks --- */
 
@@ -124,7 +48,8 @@ static void unlink_chunk(struct shmx_chunk **list, struct shmx_chunk *chunk) {
  * sealed one, which nobody can take away, when the others have read that it is gone. */
 static void destroy(struct shmx_memory *memory, struct shmx_chunk *chunk) {
   unlink_chunk(chunk->large ? &memory->large : &memory->small, chunk);
-  set_charge(memory, memory->charged - chunk->charged);
+  shmx_budget_uncharge(memory, chunk->charged);
+  if (!memory->small) memory->next_small = 0;
   if (chunk->announced && !chunk->retired && memory->link) {
     if (!chunk->outside && !chunk->sealed) shmx_os_punch_mapped(chunk->base, chunk->size);
     struct shmx_message gone = {shmx_message_head(SHMX_MSG_CHUNK_GONE, SHMX_PEER_NONE), 0, 0, chunk->id, chunk->size};
@@ -145,38 +70,37 @@ static void cool(struct shmx_memory *memory, uint64_t keep) {
   }
 }
 
+/* The allocator in a chunk for many segments. */
+static struct shmx_heap *heap_of(struct shmx_memory *memory, const struct shmx_chunk *chunk) {
+  return chunk->aside ? &memory->aside : &memory->heap;
+}
+
 /* Gives back every own chunk that holds no segment. */
 static void shrink(struct shmx_memory *memory) {
   cool(memory, 0);
   for (struct shmx_chunk *chunk = memory->small, *next; chunk; chunk = next) {
     next = chunk->next;
     if (chunk->segments > 0 || chunk->retired) continue;
-    shmx_heap_remove(&memory->heap, chunk);
+    shmx_heap_remove(heap_of(memory, chunk), chunk);
     destroy(memory, chunk);
   }
 }
 
 int shmx_warehouse_charge(struct shmx_memory *memory, uint64_t size) {
-  int r = charge(memory, size);
+  int r = shmx_budget_charge(memory, size);
   if (r != -EDQUOT) return r;
   shrink(memory);
-  return charge(memory, size);
+  return shmx_budget_charge(memory, size);
 }
-
-void shmx_warehouse_uncharge(struct shmx_memory *memory, uint64_t size) { set_charge(memory, memory->charged - size); }
 
 static uint64_t whole_pages(uint64_t size) {
   uint64_t page = shmx_os_page_size();
   return (size + page - 1) / page * page;
 }
 
-/* A chunk for many segments of this size holds this one even when the allocator rounds its size up to the next class. */
-static uint64_t least_shared(uint64_t size) { return size + size / 8; }
-
-uint64_t shmx_warehouse_need(uint64_t size) {
-  if (size >= LARGE) return whole_pages(size);
-  uint64_t least = least_shared(size);
-  return least > SMALL_LEAST ? whole_pages(least) : SMALL_LEAST;
+uint64_t shmx_warehouse_need(struct shmx_memory *memory, uint64_t size) {
+  uint64_t part = shmx_budget_share(memory) / SMALL_PARTS + 1, least = part < SMALL_LEAST ? part : SMALL_LEAST;
+  return whole_pages(size < LARGE && size < least ? least : size);
 }
 
 /* The pages of a large chunk are taken at once, unless the segment's content is produced, which takes them if they are small.
@@ -186,29 +110,33 @@ static unsigned choose_pages(const struct shmx_memory *memory, bool large, bool 
   return (produced ? 0 : SHMX_PAGES_NOW) | (memory->peer == SHMX_PEER_MAIN ? SHMX_PAGES_LARGE : 0);
 }
 
-static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags,
-                        struct shmx_chunk **out) {
-  if (size > INT64_MAX - shmx_os_page_size()) return -E2BIG;
-  size = whole_pages(size);
-  int r = shmx_warehouse_charge(memory, size);
-  if (r < 0) return r;
+/* Makes a chunk of whole pages, which are charged if need be. */
+static int make_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags, struct shmx_chunk **out) {
   struct shmx_chunk *chunk;
   bool produced = large && (flags & SHMX_ALLOC_PRODUCED);
   unsigned pages = choose_pages(memory, large, produced);
-  r = shmx_chunk_create(shmx_id_make(memory->peer, ++memory->chunk_serial), size, pages, &chunk);
-  if (r < 0) {
-    set_charge(memory, memory->charged - size);
-    return r;
-  }
+  int r = shmx_chunk_create(shmx_id_make(memory->peer, ++memory->chunk_serial), size, pages, &chunk);
+  if (r < 0) return r;
   chunk->large = large;
   chunk->unwritten = produced && !chunk->reserved;
-  chunk->charged = size;
   struct shmx_chunk **list = large ? &memory->large : &memory->small;
   chunk->next = *list;
   *list = chunk;
   *out = chunk;
   SHMX_FAULT("w3");
   return 0;
+}
+
+static int create_chunk(struct shmx_memory *memory, uint64_t size, bool large, unsigned flags,
+                        struct shmx_chunk **out) {
+  if (size > INT64_MAX - shmx_os_page_size()) return -E2BIG;
+  size = whole_pages(size);
+  int r = shmx_warehouse_charge(memory, size);
+  if (r < 0) return r;
+  r = make_chunk(memory, size, large, flags, out);
+  if (r < 0) shmx_budget_uncharge(memory, size);
+  else (*out)->charged = size;
+  return r;
 }
 
 /* Whether a warm chunk is better than another one: smaller, or else freed later and so perhaps in the cache still. */
@@ -226,7 +154,7 @@ static struct shmx_chunk *find_warm(struct shmx_memory *memory, uint64_t size) {
 
 static int get_large(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
   struct shmx_chunk *best = find_warm(memory, size);
-  if (best && (must_stand_back(memory) || takes_last_seat(memory, best->size))) return -EDQUOT;
+  if (best && !shmx_budget_allows_use(memory, best->size)) return -EDQUOT;
   if (best) {
     best->freed_at = 0;
     memory->warm -= best->size;
@@ -247,14 +175,15 @@ static int get_large(struct shmx_memory *memory, uint64_t size, unsigned flags, 
   return 0;
 }
 
-/* Adds a chunk of this size for many segments. */
-static int add_small(struct shmx_memory *memory, uint64_t size) {
-  struct shmx_chunk *chunk;
-  int r = create_chunk(memory, size, false, 0, &chunk);
-  if (r < 0) return r;
-  r = shmx_heap_add(&memory->heap, chunk);
+static uint64_t next_small(const struct shmx_memory *memory) {
+  return memory->next_small ? memory->next_small : SMALL_FIRST;
+}
+
+/* A block of a new chunk for many segments, which is all free. */
+static int begin_chunk(struct shmx_memory *memory, struct shmx_chunk *chunk, uint64_t size, struct shmx_block **out) {
+  int r = shmx_heap_add(heap_of(memory, chunk), chunk);
   if (r < 0) destroy(memory, chunk);
-  else if (memory->next_small < SMALL_LAST) memory->next_small *= 2;
+  else *out = shmx_heap_take(heap_of(memory, chunk), chunk, size);
   return r;
 }
 
@@ -262,16 +191,18 @@ static int add_small(struct shmx_memory *memory, uint64_t size) {
 static int get_shared(struct shmx_memory *memory, uint64_t size, uint64_t chunk_size, struct shmx_block **out) {
   *out = shmx_heap_alloc(&memory->heap, size);
   if (*out) return 0;
-  if (!memory->small) memory->next_small = SMALL_FIRST;
-  int r = add_small(memory, chunk_size);
-  if (r < 0) return r;
-  *out = shmx_heap_alloc(&memory->heap, size);
-  return *out ? 0 : -ENOMEM;
+  struct shmx_chunk *chunk;
+  int r = create_chunk(memory, chunk_size, false, 0, &chunk);
+  if (r == 0) r = begin_chunk(memory, chunk, size, out);
+  if (r == 0 && next_small(memory) < SMALL_LAST) memory->next_small = 2 * next_small(memory);
+  return r;
 }
 
-/* When memory is short, from a chunk of no more than the segment needs. */
+/* From a chunk of no more than our share; of no more than the segment needs when memory is short, or when that would be most
+ * of the share. */
 static int get_small(struct shmx_memory *memory, uint64_t size, bool is_short, struct shmx_block **out) {
-  uint64_t least = shmx_warehouse_need(size), usual = memory->small ? memory->next_small : SMALL_FIRST;
+  uint64_t least = shmx_warehouse_need(memory, size), usual = next_small(memory), share = shmx_budget_share(memory);
+  if (usual > share) usual = share / 2 > least ? share : least;
   return get_shared(memory, size, is_short || least > usual ? least : usual, out);
 }
 
@@ -292,10 +223,9 @@ static bool is_crowded(const struct shmx_memory *memory) {
  * its own are. */
 static int get_in_crowd(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
   if (size > CROWD_LAST / 2) return -EFBIG;
-  uint64_t least = least_shared(size), charged = count_charged(memory), cap = cap_of(memory);
-  uint64_t usual = (charged < cap ? charged : cap) / CROWD_PART;
+  uint64_t usual = shmx_budget_used(memory) / CROWD_PART;
   if (usual > CROWD_LAST) usual = CROWD_LAST;
-  int r = get_shared(memory, size, least > usual ? least : usual, out);
+  int r = get_shared(memory, size, size > usual ? size : usual, out);
   if (r < 0) return r;
   r = shmx_os_reserve_mapped((*out)->chunk->base + (*out)->offset, size);
   if (r < 0) shmx_heap_free(&memory->heap, *out);
@@ -329,25 +259,49 @@ static void ask_for_freed(struct shmx_memory *memory, uint64_t size) {
 /* A limit stands against a chunk for more than one segment. */
 static bool may_be_less(int r) { return r == -EDQUOT || r == -E2BIG || r == -EFBIG; }
 
-int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
-  if (size >= LARGE) {
-    if (memory->link) take_notes(memory);
-    if (memory->link && !find_warm(memory, size)) ask_for_freed(memory, size);
-    shmx_warehouse_unload(memory);
-    /* Where the budget has no room for a chunk that others can share, one of its own is better than none. */
-    if (!find_warm(memory, size) && is_crowded(memory) && get_in_crowd(memory, size, out) == 0) return 0;
-    return get_large(memory, size, flags, out);
-  }
-  /* What we have handed over comes back while the next segments are filled, if there is room for these: asking for it
-   * each time would take longer than to fill one. */
+static int get_alone(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
+  if (memory->link) take_notes(memory);
+  if (memory->link && !find_warm(memory, size)) ask_for_freed(memory, size);
+  shmx_warehouse_unload(memory);
+  /* Where the budget has no room for a chunk that others can share, one of its own is better than none. */
+  if (!find_warm(memory, size) && is_crowded(memory) && get_in_crowd(memory, size, out) == 0) return 0;
+  return get_large(memory, size, flags, out);
+}
+
+/* What we have handed over comes back while the next segments are filled, if there is room for these: asking for it each
+ * time would take longer than to fill one. */
+static int get_among(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
   int r = -EDQUOT;
   *out = shmx_heap_alloc(&memory->heap, size);
   if (*out) return 0;
-  if (!memory->small || memory->next_small < SMALL_ASKED) r = get_small(memory, size, false, out);
+  if (next_small(memory) < SMALL_ASKED) r = get_small(memory, size, false, out);
   if (!may_be_less(r)) return r;
   if (memory->link) ask_for_freed(memory, size);
   r = get_small(memory, size, false, out);
   return may_be_less(r) ? get_small(memory, size, true, out) : r;
+}
+
+static bool has_aside(const struct shmx_memory *memory) {
+  for (const struct shmx_chunk *c = memory->small; c; c = c->next)
+    if (c->aside && !c->retired) return true;
+  return false;
+}
+
+static int get_aside(struct shmx_memory *memory, uint64_t size, struct shmx_block **out) {
+  *out = shmx_heap_alloc(&memory->aside, size);
+  if (*out) return 0;
+  if (size > ASIDE || has_aside(memory)) return -EDQUOT;
+  struct shmx_chunk *chunk;
+  int r = make_chunk(memory, whole_pages(ASIDE), false, 0, &chunk);
+  if (r < 0) return r;
+  chunk->aside = true;
+  return begin_chunk(memory, chunk, size, out);
+}
+
+int shmx_warehouse_get(struct shmx_memory *memory, uint64_t size, unsigned flags, struct shmx_block **out) {
+  int r = size >= LARGE ? get_alone(memory, size, flags, out) : get_among(memory, size, out);
+  if (r == 0 || !(flags & SHMX_ALLOC_URGENT)) return r;
+  return get_aside(memory, size, out) == 0 ? 0 : r;
 }
 
 /* Nothing is kept warm while somebody waits for memory. */
@@ -364,8 +318,8 @@ static void put_large(struct shmx_memory *memory, struct shmx_chunk *chunk) {
 }
 
 static void put_small(struct shmx_memory *memory, struct shmx_chunk *chunk, struct shmx_block *block) {
-  shmx_heap_free(&memory->heap, block);
-  if (chunk->segments > 0 || !is_wanted(memory)) return;
+  shmx_heap_free(heap_of(memory, chunk), block);
+  if (chunk->segments > 0 || chunk->aside || !is_wanted(memory)) return;
   shmx_heap_remove(&memory->heap, chunk);
   destroy(memory, chunk);
 }
@@ -391,6 +345,7 @@ void shmx_warehouse_add(struct shmx_memory *memory, struct shmx_chunk *chunk) {
 void shmx_memory_trim(struct shmx_memory *memory) {
   shrink(memory);
   shmx_heap_trim(&memory->heap);
+  shmx_heap_trim(&memory->aside);
 }
 
 int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk) {
@@ -465,7 +420,7 @@ static void retire(struct shmx_memory *memory, struct shmx_chunk *list) {
   for (struct shmx_chunk *chunk = list, *next; chunk; chunk = next) {
     next = chunk->next;
     if (!chunk->announced) continue;
-    if (!chunk->large) shmx_heap_abandon(&memory->heap, chunk);
+    if (!chunk->large) shmx_heap_abandon(heap_of(memory, chunk), chunk);
     if (chunk->freed_at) memory->warm -= chunk->size;
     chunk->retired = true;
     if (chunk->segments == 0) destroy(memory, chunk);

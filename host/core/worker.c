@@ -143,6 +143,7 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   int error = shmx_envelope_read(w->memory, copy, size, SHMX_PEER_NONE, true, &arguments);
   slot->verdict = w->runner->run(w->runner->context, slot->task, error, &arguments, &result);
   atomic_store_explicit(&w->word, 0, memory_order_relaxed);
+  result.urgent = shmx_result_kind(slot->verdict) != SHMX_RESULT_VALUES;
   shmx_incoming_close(&arguments);
   write_result(w, slot, &result, &sent);
   bool ok = shmx_result_kind(slot->verdict) == SHMX_RESULT_VALUES;

@@ -31,8 +31,6 @@ struct shmx_memory *shmx_memory_here(void) {
   return &memory;
 }
 
-uint64_t shmx_memory_budget(struct shmx_memory *m) { return (uint64_t)m->budget; }
-
 int shmx_memory_alloc(struct shmx_memory *m, uint64_t size, unsigned flags, struct shmx_segment **out) {
   if (m->fail_at > 0 && --m->fail_at == 0) return m->code;
   if ((int64_t)size > m->budget) return -E2BIG;

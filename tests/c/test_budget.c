@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory budget: what it lets a process make, and who gets the last of it.
+ * The memory budget: what it lets a process make, what is set aside beside it, and who gets the last of it.
  */
 #include <errno.h>
 
@@ -28,13 +28,66 @@ static void small_segments_fill_the_budget(void) {
   shmx_memory_set_budget(&alone, 32 * MIB);
   while ((r = alloc(&alone, MIB, &segments[count])) == 0) count++;
   CHECK(r == -EDQUOT && alone.charged <= 32 * MIB);
-  CHECK(alone.charged + shmx_warehouse_need(MIB) > 32 * MIB);
+  CHECK(alone.charged + shmx_warehouse_need(&alone, MIB) > 32 * MIB);
   while (count > 0) shmx_segment_release(segments[--count]);
   shmx_memory_trim(&alone);
   shmx_memory_set_budget(&alone, 12 * MIB); /* less than the next chunk would be */
   CHECK(alloc(&alone, MIB, &segments[0]) == 0 && alloc(&alone, 4 * MIB - 1, &segments[1]) == 0);
   CHECK(alloc(&alone, 4 * MIB - 1, &segments[2]) == 0 && alone.charged <= 12 * MIB);
   for (int i = 0; i < 3; i++) shmx_segment_release(segments[i]);
+}
+
+/* Bytes of segments of this size that the budget lets be made: as many as there is room for, and no more. */
+static uint64_t fill_budget(uint64_t budget, uint64_t size) {
+  static struct shmx_segment *segments[4096];
+  uint64_t count = 0;
+  shmx_memory_set_budget(&alone, budget);
+  while (count < 4096 && alloc(&alone, size, &segments[count]) == 0) {
+    CHECK(alone.charged <= budget);
+    count++;
+  }
+  uint64_t bytes = count * size;
+  while (count > 0) shmx_segment_release(segments[--count]);
+  shmx_memory_trim(&alone);
+  CHECK(alone.charged == 0 && mapped_chunks() == 0);
+  return bytes;
+}
+
+static void the_budget_holds_for_segments_of_every_size(void) {
+  const uint64_t budgets[] = {5000, 100 << 10, MIB, 3 * MIB}, sizes[] = {1000, 10000, 100000, 1000000};
+  for (int i = 0; i < 4; i++) {
+    for (int k = 0; k < 4; k++) {
+      uint64_t bytes = fill_budget(budgets[i], sizes[k]), most = budgets[i] / sizes[k] * sizes[k];
+      CHECK(bytes <= most && bytes >= most * 3 / 4);
+    }
+  }
+  struct shmx_segment *segment;
+  shmx_memory_set_budget(&alone, 10);
+  CHECK(alloc(&alone, 100, &segment) == -E2BIG);
+}
+
+/* What is set aside is neither used by others nor charged, and has an end. */
+static void what_has_to_arrive_does_so_when_the_budget_is_used_up(void) {
+  enum { COUNT = 64, SIZE = 5000 };
+  struct shmx_segment *array, *messages[COUNT], *other;
+  int count = 0;
+  shmx_memory_set_budget(&alone, 64 << 10);
+  CHECK(alloc(&alone, 64 << 10, &array) == 0 && alloc(&alone, 1, &other) == -EDQUOT);
+  for (int round = 0; round < 2; round++) {
+    while (shmx_memory_alloc(&alone, SIZE, SHMX_ALLOC_URGENT, &messages[count]) == 0) {
+      memset(messages[count++]->data, round, SIZE);
+      CHECK(count < COUNT && alloc(&alone, 1, &other) == -EDQUOT && alone.charged == 64 << 10);
+    }
+    CHECK(count > 40);
+    CHECK(shmx_memory_alloc(&alone, SIZE, SHMX_ALLOC_URGENT, &other) == -EDQUOT);
+    CHECK(shmx_memory_alloc(&alone, MIB, SHMX_ALLOC_URGENT, &other) == -E2BIG);
+    while (count > 0) shmx_segment_release(messages[--count]);
+  }
+  shmx_segment_release(array);
+  CHECK(shmx_memory_alloc(&alone, SIZE, SHMX_ALLOC_URGENT, &other) == 0 && alone.charged > 0); /* there is room */
+  shmx_segment_release(other);
+  shmx_memory_trim(&alone);
+  CHECK(alone.charged == 0 && mapped_chunks() == 0);
 }
 
 /* --- with a supervisor --- */
@@ -91,12 +144,49 @@ static void who_is_told_of_room_leaves_the_last_seat_for_an_older_task(void) {
   kit_close();
 }
 
+/* An urgent message is handed over and freed as any other. */
+static void what_was_set_aside_comes_back_from_its_receiver(void) {
+  struct shmx_memory *worker = kit_memory(KIT_WORKER);
+  struct shmx_segment *message, *received;
+  kit_open();
+  atomic_store(&kit.sup.domain->budget, 1);
+  for (int i = 0; i < 200; i++) {
+    CHECK(shmx_memory_alloc_wait(worker, 3000, SHMX_ALLOC_URGENT, &message) == 0);
+    memset(message->data, i, 3000);
+    received = hand_over(KIT_WORKER, message);
+    shmx_segment_release(message);
+    CHECK(is_filled(received, (char)i));
+    shmx_segment_release(received);
+    kit_await_segments(0);
+    await_freed(worker);
+  }
+  CHECK(worker->charged == 0 && kit_all_honest());
+  message = NULL;
+  CHECK(shmx_memory_alloc(worker, 3000, SHMX_ALLOC_URGENT, &message) == 0);
+  memset(message->data, 1, 3000);
+  received = hand_over(KIT_WORKER, message);
+  shmx_memory_leave(worker);
+  shmx_memory_leave(kit_memory(KIT_MAIN));
+  CHECK(is_filled(message, 1) && is_filled(received, 1));
+  shmx_memory_set_budget(worker, 1);
+  struct shmx_segment *next; /* not where nothing can be handed over from */
+  CHECK(shmx_memory_alloc(worker, 3000, SHMX_ALLOC_URGENT, &next) == 0 && next->chunk != message->chunk);
+  shmx_segment_release(message);
+  shmx_segment_release(received);
+  shmx_segment_release(next);
+  shmx_memory_trim(worker);
+  CHECK(worker->charged == 0 && mapped_chunks() == 0);
+}
+
 static const struct test tests[] = {
     {"the_budget_refuses_before_anything_is_made", the_budget_refuses_before_anything_is_made},
     {"small_segments_fill_the_budget", small_segments_fill_the_budget},
+    {"the_budget_holds_for_segments_of_every_size", the_budget_holds_for_segments_of_every_size},
+    {"what_has_to_arrive_does_so_when_the_budget_is_used_up", what_has_to_arrive_does_so_when_the_budget_is_used_up},
     {"who_waits_for_memory_gets_what_another_gives_back", who_waits_for_memory_gets_what_another_gives_back},
     {"who_is_told_of_room_leaves_the_last_seat_for_an_older_task",
      who_is_told_of_room_leaves_the_last_seat_for_an_older_task},
+    {"what_was_set_aside_comes_back_from_its_receiver", what_was_set_aside_comes_back_from_its_receiver},
     {NULL, NULL},
 };
 

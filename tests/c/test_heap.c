@@ -97,6 +97,21 @@ static void what_does_not_fit_is_refused(void) {
   close_chunks();
 }
 
+static void a_free_chunk_can_be_taken_whole_or_in_part(void) {
+  const uint64_t sizes[] = {0, 64, 100000, CHUNK_BYTES - 1, CHUNK_BYTES};
+  open_chunks();
+  for (int i = 0; i < 5; i++) {
+    struct shmx_chunk *chunk = chunks[i % CHUNKS];
+    struct shmx_block *block = shmx_heap_take(&heap, chunk, sizes[i]);
+    CHECK(block->chunk == chunk && block->offset == 0 && block->size >= sizes[i] && !block->free);
+    mark(block, 0, 1);
+    check_chunk(chunk);
+    mark(block, 1, 0);
+    shmx_heap_free(&heap, block);
+  }
+  close_chunks();
+}
+
 /* What says clean reads as zero: before its first use, and after a trim; and not in between. */
 static void clean_means_zero(void) {
   open_chunks();
@@ -132,6 +147,7 @@ static void an_abandoned_chunk_is_never_allocated_from(void) {
 static const struct test tests[] = {
     {"random_use_never_overlaps_and_joins_again", random_use_never_overlaps_and_joins_again},
     {"what_does_not_fit_is_refused", what_does_not_fit_is_refused},
+    {"a_free_chunk_can_be_taken_whole_or_in_part", a_free_chunk_can_be_taken_whole_or_in_part},
     {"clean_means_zero", clean_means_zero},
     {"an_abandoned_chunk_is_never_allocated_from", an_abandoned_chunk_is_never_allocated_from},
     {NULL, NULL},
