@@ -5,6 +5,7 @@
  */
 #include "array/unique.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "array/promote.h"
@@ -102,15 +103,50 @@ static bool is_right(lua_State *L) {
   return side[0] == 'r';
 }
 
-/* Reads a number as an element of a dtype that holds it, that of the array if it does. */
-static enum shmx_dtype read_number(lua_State *L, enum shmx_dtype array, uint64_t *element) {
-  enum shmx_dtype dtype = SHMX_F64;
-  if (lua_isboolean(L, VALUES)) dtype = SHMX_BOOL;
-  else if (lua_isinteger(L, VALUES) && !shmx_dtype_is_float(array))
-    dtype = shmx_element_store(L, VALUES, array, element) ? array : SHMX_I64;
-  if (!shmx_element_store(L, VALUES, dtype, element)) {
+/* Whether the number at one index is less than that at another. */
+static bool is_less(lua_State *L, int a, int b) { return lua_compare(L, a, b, LUA_OPLT); }
+
+/* Stores the float that has the number's place: the nearest one, but not one on the wrong side of it. */
+static void round_to_float(lua_State *L, enum shmx_dtype dtype, bool right, uint64_t *element) {
+  lua_Number x = lua_tonumber(L, VALUES), target = right ? -HUGE_VAL : HUGE_VAL;
+  if (dtype == SHMX_F32) x = (float)x;
+  lua_pushnumber(L, x);
+  if (right ? is_less(L, VALUES, -1) : is_less(L, -1, VALUES)) {
+    x = dtype == SHMX_F32 ? nextafterf((float)x, (float)target) : nextafter(x, target);
+  }
+  lua_pop(L, 1);
+  if (dtype == SHMX_F32) *(float *)element = (float)x;
+  else *(double *)element = x;
+}
+
+/* The same for an integer; false if the dtype has none. */
+static bool round_to_integer(lua_State *L, enum shmx_dtype dtype, bool right, uint64_t *element) {
+  if (lua_isinteger(L, VALUES)) return shmx_element_store(L, VALUES, dtype, element);
+  lua_Number x = right ? floor(lua_tonumber(L, VALUES)) : ceil(lua_tonumber(L, VALUES));
+  if (dtype == SHMX_U64 && x < 0) return false;
+  lua_pushnumber(L, x);
+  bool stored = shmx_element_store(L, -1, dtype, element);
+  lua_pop(L, 1);
+  return stored;
+}
+
+/* Reads the number as an element of an array of that dtype that has the same place, so that the array need not be
+ * converted: the least that is not below it, or, to the right of equal ones, the greatest that is not above it. False if
+ * the dtype has none: then it belongs before all elements, or behind. */
+static bool read_number(lua_State *L, enum shmx_dtype dtype, bool right, uint64_t *element, bool *behind) {
+  if (lua_type(L, VALUES) != LUA_TNUMBER) {
     shmx_array_bad_argument(L, VALUES, "an array or a number is expected, got %s", shmx_array_describe(L, VALUES));
   }
+  *behind = !(lua_tonumber(L, VALUES) < 0);
+  if (!shmx_dtype_is_float(dtype)) return round_to_integer(L, dtype, right, element);
+  round_to_float(L, dtype, right, element);
+  return true;
+}
+
+/* Of bools and numbers one is made of the other's dtype. */
+static enum shmx_dtype read_mixed(lua_State *L, uint64_t *element) {
+  enum shmx_dtype dtype = lua_isboolean(L, VALUES) ? SHMX_BOOL : lua_isinteger(L, VALUES) ? SHMX_I64 : SHMX_F64;
+  shmx_element_store(L, VALUES, dtype, element);
   return dtype;
 }
 
@@ -124,9 +160,16 @@ static int search_number(lua_State *L) {
   static const char *const names[] = {"side", NULL};
   uint64_t element = 0;
   int64_t found;
+  bool behind;
   shmx_options_check(L, SEARCH_OPTIONS, names);
   bool right = is_right(L);
-  enum shmx_dtype array = shmx_array_check(L, 1)->view.dtype, dtype = read_number(L, array, &element);
+  enum shmx_dtype array = shmx_array_check(L, 1)->view.dtype, dtype = array;
+  if (lua_isboolean(L, VALUES) || (array == SHMX_BOOL && lua_type(L, VALUES) == LUA_TNUMBER)) {
+    dtype = read_mixed(L, &element);
+  } else if (!read_number(L, array, right, &element, &behind)) {
+    lua_pushinteger(L, behind ? shmx_array_check(L, 1)->view.shape[0] + 1 : 1);
+    return 1;
+  }
   struct shmx_view value = {&element, dtype, 1, {1}, {shmx_dtype_size(dtype)}};
   prepare_sorted(L, shmx_promote(array, dtype));
   shmx_search_run(&(struct shmx_search){&shmx_array_check(L, 1)->view, &value, right}, 1, &found);

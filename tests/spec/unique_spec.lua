@@ -82,6 +82,30 @@ describe("searchsorted", function()
     assert.equal(3, shmx.from({ 1.0, 2.0, 0 / 0 }):searchsorted(0 / 0))
   end)
 
+  it("compares with numbers exactly, as Lua does", function()
+    local numbers = { -1, 0, 1, 2, 254, 255, 300, 1 << 53, (1 << 53) + 1, math.maxinteger, math.mininteger, -0.5, -0.0,
+      0.1, 0.5, 1.5, 255.5, -1e300, 1e300, 2.0 ^ 53, 2.0 ^ 63, math.huge, -math.huge, 0.1 + 2.0 ^ -40 }
+    local sorted = {
+      shmx.from({ 0, 0, 1, 2, 255 }, "u8"), shmx.from({ -128, -1, -1, 0, 1, 127 }, "i8"),
+      shmx.from { math.mininteger, -1, 0, (1 << 53) - 1, 1 << 53, (1 << 53) + 1, (1 << 53) + 2, math.maxinteger },
+      shmx.from { -math.huge, -1e300, -0.5, 0, 0.1, 0.1, 1, 2.0 ^ 53, 2.0 ^ 53 + 2, 2.0 ^ 63, 1e300, math.huge },
+      shmx.from({ -math.huge, -0.5, -0.0, 0.1, 0.1, 0.5, 2.0 ^ 53, 1e38, math.huge }, "f32"),
+    }
+    for _, a in ipairs(sorted) do
+      for _, x in ipairs(numbers) do
+        local left, right = 1, 1
+        for i = 1, #a do
+          left, right = left + (a[i] < x and 1 or 0), right + (a[i] <= x and 1 or 0)
+        end
+        assert.same({ left, right }, { a:searchsorted(x), a:searchsorted(x, { side = "right" }) }, a.dtype .. " " .. x)
+      end
+      assert.equal(#a + 1, a:searchsorted(0 / 0))
+    end
+    local large = shmx.from({ 0, 1, math.maxinteger, math.mininteger, -1 }, "u64")
+    assert.same({ 1, 2, 4, 6, 5, 1 }, { large:searchsorted(-1.0), large:searchsorted(0.5), large:searchsorted(2.0 ^ 63),
+      large:searchsorted(2.0 ^ 64), large:searchsorted(-1), large:searchsorted(-math.huge) })
+  end)
+
   it("takes values that overlap out", function()
     local a, b = shmx.from { 10, 20, 30 }, shmx.from { 25, 5, 30 }
     assert.same({ 3, 1, 3 }, a:searchsorted(b, { out = b }):totable())
