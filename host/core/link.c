@@ -93,9 +93,15 @@ int shmx_link_sleep(struct shmx_link *link, int64_t deadline) {
   return r & 1 ? 0 : r & 2 ? -EPIPE : -ETIMEDOUT;
 }
 
+/* Without privileges a user can have no more descriptors on their way than a process may have open. The supervisor takes them
+ * from there when it comes by. */
 int shmx_link_request(struct shmx_link *link, const struct shmx_request *request, const int *fds, int nfds) {
   if (link->dead) return -EPIPE;
   int r = shmx_os_send(link->socket, request, sizeof *request, fds, nfds, true);
+  for (int tries = 1; r == -ETOOMANYREFS && tries < SHMX_LINK_TRIES; tries++) {
+    r = shmx_link_wait_read(link);
+    if (r == 0) r = shmx_os_send(link->socket, request, sizeof *request, fds, nfds, true);
+  }
   if (r == -EPIPE || r == -ECONNRESET) link->dead = true;
   return link->dead ? -EPIPE : r;
 }

@@ -100,7 +100,9 @@ bool shmx_link_next_note(struct shmx_link *link, struct shmx_note *note);
  * -ETIMEDOUT, or -EPIPE. */
 int shmx_link_sleep(struct shmx_link *link, int64_t deadline);
 
-/* Sends a record on the socket with descriptors; 0 or -EPIPE. */
+enum { SHMX_LINK_TRIES = 10 }; /* to send a descriptor when there are too many on their way */
+
+/* Sends a record on the socket with descriptors; 0, -EPIPE, or -errno. */
 int shmx_link_request(struct shmx_link *link, const struct shmx_request *request, const int *fds, int nfds);
 
 /* Waits for the answer; *fd is -1 or the descriptor that came with it. 0, -EPIPE, or -EMSGSIZE: the answer arrived without

@@ -364,7 +364,7 @@ int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk
 
 int shmx_warehouse_fetch(struct shmx_memory *memory, uint64_t id, uint64_t *size, uint32_t *flags) {
   struct shmx_request request = {.type = SHMX_REQ_FETCH, .id = id}, reply;
-  for (int tries = 0; tries < 3; tries++) {
+  for (int tries = 0; tries < SHMX_LINK_TRIES; tries++) {
     int fd = -1, r = shmx_link_request(memory->link, &request, NULL, 0);
     if (r == 0) r = shmx_link_answer(memory->link, &reply, &fd);
     if (r == -EMSGSIZE) continue;
@@ -373,6 +373,7 @@ int shmx_warehouse_fetch(struct shmx_memory *memory, uint64_t id, uint64_t *size
     *flags = reply.flags;
     if (reply.type == SHMX_REP_CHUNK && reply.id == id && fd >= 0) return fd;
     if (fd >= 0) close(fd);
+    if (reply.error == -ETOOMANYREFS && shmx_link_wait_read(memory->link) == 0) continue;
     return reply.error < 0 ? reply.error : -ENOENT;
   }
   return -EMFILE;

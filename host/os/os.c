@@ -40,6 +40,7 @@ const char *shmx_os_explain(int code) {
   case -EFBIG: return SHMX_OS_FILE_TOO_LARGE;
   case -EMFILE: return "the limit of open files is reached (ulimit -n)";
   case -ENOMEM: return "the system has no memory left, or none for this process (ulimit -v, ulimit -d)";
+  case -ETOOMANYREFS: return "as many open files as there may be are on their way between processes (ulimit -n)";
   default: return strerror(-code);
   }
 }

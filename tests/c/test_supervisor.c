@@ -84,9 +84,36 @@ static void it_tries_again_to_fork_and_gives_up_in_the_end(void) {
   CHECK(strncmp(why, "a worker cannot be started: the limit of processes is reached", 61) == 0);
 }
 
+static int crowded_sends; /* that fail, as if too many descriptors were on their way */
+
+static ssize_t crowded_sendmsg(int fd, const struct msghdr *message, int flags) {
+  if (message->msg_controllen == 0 || crowded_sends-- <= 0) return sendmsg(fd, message, flags);
+  errno = ETOOMANYREFS;
+  return -1;
+}
+
+static void main_waits_until_descriptors_on_their_way_have_arrived(void) {
+  struct shmx_host *host = start();
+  struct shmx_request request = {.type = SHMX_REQ_CHUNK, .id = shmx_id_make(SHMX_PEER_MAIN, 1), .size = 4096}, reply;
+  int fd = shmx_os_memfd("test", 4096), got = -1;
+  shmx_syscalls.sendmsg = crowded_sendmsg;
+  crowded_sends = 1000;
+  CHECK(shmx_link_request(&host->link, &request, &fd, 1) == -ETOOMANYREFS);
+  crowded_sends = 3;
+  CHECK(shmx_link_request(&host->link, &request, &fd, 1) == 0);
+  request.type = SHMX_REQ_FETCH;
+  CHECK(shmx_link_request(&host->link, &request, NULL, 0) == 0 && shmx_link_answer(&host->link, &reply, &got) == 0);
+  CHECK(reply.type == SHMX_REP_CHUNK && got >= 0);
+  close(got);
+  close(fd);
+  shmx_syscalls.sendmsg = sendmsg;
+  shmx_host_stop();
+}
+
 static const struct test tests[] = {TEST(it_sleeps_when_there_is_nothing_to_do),
                                     TEST(it_sleeps_when_main_has_scribbled_over_its_ring),
                                     TEST(it_tries_again_to_fork_and_gives_up_in_the_end),
+                                    TEST(main_waits_until_descriptors_on_their_way_have_arrived),
                                     {NULL, NULL}};
 
 static long refused_forks;
