@@ -248,14 +248,14 @@ static void take_request(struct sup *s, struct sup_peer *peer, struct shmx_reque
   if (r == -EPROTO) refuse(s, peer, request);
 }
 
-/* We can have no descriptor more, so one of a chunk is lost. A worker is replaced, and with it the chunk. Main is not: tasks
- * that need the chunk fail. */
+/* We can have no descriptor more, so one of a chunk is lost. A worker is replaced, and with it the chunk; as it has done
+ * nothing wrong, what it says until then counts. Main is not replaced: tasks that need the chunk fail. */
 static void lose_chunk(struct sup *s, struct sup_peer *peer) {
   s->files_ran_out = true;
   if (!peer->pool) return;
-  sup_poison(s, peer);
   snprintf(peer->pool->map.lanes[peer->lane].text, SHMX_LANE_TEXT,
            "because the supervisor had reached its limit of open files (ulimit -n)");
+  shmx_os_pidfd_kill(peer->pidfd, SIGKILL);
 }
 
 /* The descriptors of the request were cut off. Mostly the limit is to blame, and not the peer, which may wait for an

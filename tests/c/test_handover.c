@@ -5,6 +5,7 @@
  * writer's pattern, and in the end the ledger has nothing.
  */
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "core/envelope.h"
 #include "domain_kit.h"
@@ -98,8 +99,60 @@ static void every_byte_arrives_and_nothing_is_left(void) {
   kit_close();
 }
 
+static struct shmx_segment *fresh(uint64_t size) {
+  struct shmx_segment *segment;
+  CHECK(shmx_memory_alloc(kit_memory(KIT_WORKER), size, 0, &segment) == 0);
+  return segment;
+}
+
+static struct shmx_segment_ref hand_over(struct shmx_segment *segment) {
+  struct shmx_segment_ref ref;
+  CHECK(shmx_memory_notify(kit_memory(KIT_WORKER), segment, SHMX_PEER_MAIN, &ref) == 0);
+  shmx_segment_release(segment);
+  return ref;
+}
+
+/* This process can open no file more while the supervisor takes in what has been sent to it. */
+static void run_round_without_files(void) {
+  struct rlimit before, none;
+  int next = dup(STDIN_FILENO);
+  CHECK(next >= 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
+  close(next);
+  none = before;
+  none.rlim_cur = (rlim_t)next;
+  CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  kit_round(&kit.sup);
+  CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
+/* The supervisor ends a worker when it cannot have a descriptor that this has sent. What the worker has handed over before is
+ * still to be read then. */
+static void what_was_given_before_a_chunk_was_lost_is_there(void) {
+  kit_open();
+  kit.pool.map.lanes = kit_zeroed(sizeof *kit.pool.map.lanes);
+  struct shmx_segment *large = fresh(5 << 20), *second = fresh(1000), *taken;
+  memset(second->data, 7, 1000);
+  hand_over(fresh(1000)); /* the chunk of the second is known then */
+  kit_await_segments(1);
+  pthread_mutex_lock(&kit.lock);
+  struct shmx_segment_ref ref = hand_over(second);
+  hand_over(large);
+  run_round_without_files();
+  pthread_mutex_unlock(&kit.lock);
+  CHECK(kit.sup.files_ran_out && strstr(kit.pool.map.lanes[0].text, "limit of open files"));
+  CHECK(shmx_memory_adopt(kit_memory(KIT_MAIN), &ref, &taken) == 0);
+  kit_bury(KIT_WORKER);
+  kit_await_segments(1);
+  check_bytes(taken, 7);
+  CHECK(kit_stats().bytes == 1000 && kit_all_honest());
+  shmx_segment_release(taken);
+  kit_await_segments(0);
+  kit_close();
+}
+
 static const struct test tests[] = {
     {"every_byte_arrives_and_nothing_is_left", every_byte_arrives_and_nothing_is_left},
+    {"what_was_given_before_a_chunk_was_lost_is_there", what_was_given_before_a_chunk_was_lost_is_there},
     {NULL, NULL},
 };
 
