@@ -66,6 +66,7 @@ const char *shmx_explain(int code) {
   switch (code) {
   case -EDQUOT: return "the memory budget is used up (--memory, shmx.memory)";
   case -E2BIG: return "it is larger than the memory budget (--memory, shmx.memory)";
+  case -ENODATA: return "another program has cut short the memory that has a name";
   case -EFBIG: return "shared memory counts as a file, and " SHMX_OS_FILE_TOO_LARGE;
   default: return shmx_os_explain(code);
   }

@@ -114,13 +114,13 @@ int sup_answer(const struct sup_peer *peer, const struct shmx_request *reply, in
 
 static int keep_chunk(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int fd) {
   bool outside = request->flags & SHMX_CHUNK_OUTSIDE, alone = request->flags & SHMX_CHUNK_ALONE, sealed;
-  if ((outside ? shmx_os_shm_check(fd, request->size, &sealed)
-               : shmx_os_memfd_check_sealed(fd, request->size, &sealed)) < 0)
-    return -EPROTO;
+  int r =
+      outside ? shmx_os_shm_check(fd, request->size, &sealed) : shmx_os_memfd_check_sealed(fd, request->size, &sealed);
+  if (r < 0) return r;
   struct sup_chunk *chunk = malloc(sizeof *chunk);
   if (!chunk) return -ENOMEM;
   *chunk = (struct sup_chunk){request->size, fd, outside, outside || alone};
-  int r = shmx_ledger_chunk(s->ledger, peer->id, request->id, request->size);
+  r = shmx_ledger_chunk(s->ledger, peer->id, request->id, request->size);
   if (r == 0) r = shmx_idmap_put(&s->chunks, request->id, chunk);
   SHMX_FAULT("s1");
   if (r < 0) free(chunk);

@@ -349,10 +349,13 @@ void shmx_memory_trim(struct shmx_memory *memory) {
 }
 
 int shmx_warehouse_announce(struct shmx_memory *memory, struct shmx_chunk *chunk) {
+  bool sealed;
   if (chunk->announced) return 0;
+  int r = chunk->outside ? shmx_os_shm_check(chunk->fd, chunk->size, &sealed) : 0;
+  if (r < 0) return r;
   struct shmx_request request = {.type = SHMX_REQ_CHUNK, .id = chunk->id, .size = chunk->size};
   request.flags = (chunk->outside ? SHMX_CHUNK_OUTSIDE : 0) | (chunk->large ? SHMX_CHUNK_ALONE : 0);
-  int r = shmx_link_request(memory->link, &request, &chunk->fd, 1);
+  r = shmx_link_request(memory->link, &request, &chunk->fd, 1);
   if (r < 0) return r;
   chunk->announced = true;
   if (!chunk->has_path) close(chunk->fd), chunk->fd = -1;

@@ -122,8 +122,8 @@ bool shmx_os_shm_is_name(const char *name);
 int shmx_os_shm_make(uint64_t size);
 /* Opens the object that has the name; *size is what it has now, *sealed whether it can only be read. */
 int shmx_os_shm_open(const char *name, uint64_t *size, bool *sealed);
-/* 0 when `fd` is a file of at least `size` bytes, open for reading and writing, or for reading if it is sealed; -EPROTO for
- * anything else. */
+/* 0 when `fd` is a file of at least `size` bytes, open for reading and writing, or for reading if it is sealed; -ENODATA
+ * when it is shorter, as anybody can make it; -EPROTO for anything else. */
 int shmx_os_shm_check(int fd, uint64_t size, bool *sealed);
 /* Nobody can open the object for writing any more; but the superuser can, if it is not by shmx_os_shm_open. -ETXTBSY when it
  * has been opened elsewhere by that, or was made elsewhere, and is open or mapped there. */

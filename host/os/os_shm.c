@@ -93,7 +93,8 @@ int shmx_os_shm_open(const char *name, uint64_t *size, bool *sealed) {
 
 int shmx_os_shm_check(int fd, uint64_t size, bool *sealed) {
   uint64_t there;
-  return look(fd, &there, sealed) == 0 && there >= size ? 0 : -EPROTO;
+  if (look(fd, &there, sealed) < 0) return -EPROTO;
+  return there >= size ? 0 : -ENODATA;
 }
 
 int shmx_os_shm_seal(int fd) {

@@ -404,7 +404,7 @@ static void names_that_a_dead_process_has_left_are_removed(void) {
     shmx_os_register_clean(); /* its own is locked */
     int fd = shmx_os_shm_open(mine, &size, &sealed);
     if (fd < 0 || size != 8192 || sealed) _exit(1);
-    if (shmx_os_shm_check(fd, 8193, &sealed) != -EPROTO || shmx_os_shm_check(fd, 8192, &sealed) < 0) _exit(1);
+    if (shmx_os_shm_check(fd, 8193, &sealed) != -ENODATA || shmx_os_shm_check(fd, 8192, &sealed) < 0) _exit(1);
     shmx_os_register_remove(second, theirs);
     int other = shmx_os_shm_make(1);
     if (other < 0 || shmx_os_register_name(&names, 2, other, theirs) < 0) _exit(1);

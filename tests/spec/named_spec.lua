@@ -242,6 +242,24 @@ describe("attach", function()
     fails("bad argument #2 to 'attach' %(unknown dtype", shmx.attach, "x", "f16", 1)
   end)
 
+  it("of what is cut short later is an error of who hands it over, and nobody else notices", function()
+    local name = prefix .. "cut"
+    local file <close> = assert(io.open("/dev/shm/" .. name, "w"))
+    file:write(("\1"):rep(100000)):flush()
+    local pool <close> = shmx.pool { workers = 1 }
+    local a = shmx.attach(name, "u8", 100000)
+    local b = shmx.attach(name, "u8", 100000)
+    assert.equal(100000, pool:submit(function(x) return #x end, b):get())
+    assert(os.execute("truncate -s 10 /dev/shm/" .. name))
+    local why = "another program has cut short the memory that has a name"
+    fails("a task cannot be submitted: " .. why, pool.submit, pool, function(x) return #x end, a)
+    pool.workers[1]:kill() -- which has mapped the other before
+    local task = pool:submit(function(x) return #x end, b)
+    fails("[^\n]*cannot be had: " .. why, task.get, task)
+    assert.equal(5, pool:submit(math.abs, -5):get())
+    os.remove("/dev/shm/" .. name)
+  end)
+
   it("never takes away a name", function()
     local file = assert(io.open("/dev/shm/" .. prefix .. "kept", "w"))
     file:write(("\1"):rep(80))
