@@ -10,8 +10,8 @@
  * An object is sealed by taking away everybody's permission to write. Who has it open, or mapped, by a descriptor that was got
  * here keeps a lock on it, which nobody ever waits for: the kernel drops it with the last descriptor and mapping, so that
  * it tells whether others could still write. Who opens takes the lock and then looks at the permissions; who seals changes
- * them and then looks for locks, and changes them back if there are any. In between, or when it dies there, others may find
- * the object sealed that is not to be, which harms nobody.
+ * them and then looks for locks, and changes them back if there are any that were not there before. In between, or when it
+ * dies there, others may find the object sealed that is not to be, which harms nobody.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -99,6 +99,7 @@ int shmx_os_shm_check(int fd, uint64_t size, bool *sealed) {
 
 int shmx_os_shm_seal(int fd) {
   struct stat status;
+  if (is_locked_by_others(fd)) return -ETXTBSY;
   if (fstat(fd, &status) < 0 || fchmod(fd, status.st_mode & ~(mode_t)(S_IFMT | WRITERS)) < 0) return -errno;
   if (!is_locked_by_others(fd)) return 0;
   fchmod(fd, status.st_mode & ~(mode_t)S_IFMT);
