@@ -332,6 +332,24 @@ static void notice_ready(struct sup *s, struct sup_pool *pool) {
   shmx_bell_ring(&s->domain->main.bell, s->main_bell);
 }
 
+static bool has_task(const struct sup_pool *pool, uint32_t lane) {
+  uint32_t used = atomic_load(&pool->map.shm->slots_used);
+  for (uint32_t i = 0; i < used && i < pool->map.layout.slots; i++) {
+    uint64_t word = atomic_load(&pool->map.slots[i].state);
+    if (verdict_on(shmx_word_state(word)) != SHMX_FREE && shmx_word_lane(word) == lane) return true;
+  }
+  return false;
+}
+
+/* There is nothing left to be claimed. Who is stopped without a task has to go on to see that, and keeps a pool open that
+ * waits for nothing else. */
+static void rouse_stopped(const struct sup_pool *pool) {
+  for (uint32_t lane = 0; lane < pool->lanes; lane++) {
+    const struct sup_peer *peer = pool->by_lane[lane];
+    if (peer && peer->stopped && !has_task(pool, lane)) shmx_os_pidfd_kill(peer->pidfd, SIGCONT);
+  }
+}
+
 static void follow_main(struct sup *s, struct sup_pool *pool) {
   struct shmx_pool_shm *shm = pool->map.shm;
   if (atomic_load(&shm->wish) != SHMX_WISH_CLOSE) return;
@@ -340,6 +358,7 @@ static void follow_main(struct sup *s, struct sup_pool *pool) {
   /* Who dies while tasks are queued is replaced. */
   bool over = late || !shmx_board_has_work(&pool->map) || atomic_load(&shm->state) == SHMX_POOL_BROKEN;
   if (over) shmx_workers_close(pool->workers);
+  if (over) rouse_stopped(pool);
   if (late)
     for (uint32_t lane = 0; lane < pool->lanes; lane++)
       if (pool->by_lane[lane]) shmx_os_pidfd_kill(pool->by_lane[lane]->pidfd, SIGKILL);

@@ -73,6 +73,16 @@ function cases.wake_up(pool)
   end
 end
 
+-- Who is stopped and has nothing to do keeps no pool open.
+function cases.idle_worker_closing(pool)
+  wait_until_ready(pool, 3)
+  stop(pool.workers[2].pid)
+  local task = pool:submit(range, 1000)
+  pool:close()
+  take_all({ task }, 1)
+  return true
+end
+
 -- All are stopped: the task waits, and is done by the one that goes on.
 function cases.all_workers(pool)
   wait_until_ready(pool, 3)

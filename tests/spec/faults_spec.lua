@@ -81,8 +81,8 @@ describe("numbers of workers", function()
 end)
 
 describe("stopped processes", function()
-  local names = { "idle_worker", "wake_up", "all_workers", "busy_worker", "waiting_worker", "supervisor",
-                  "supervisor_closing", "main" }
+  local names = { "idle_worker", "idle_worker_closing", "wake_up", "all_workers", "busy_worker", "waiting_worker",
+                  "supervisor", "supervisor_closing", "main" }
   for _, name in ipairs(names) do
     it(name .. " hold nobody up and are not taken for dead", function()
       case.pass("stops", name .. (case.long and " 10" or " 1"), { seconds = 60 })
