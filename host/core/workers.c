@@ -3,6 +3,9 @@
  * See workers.h. The transitions are a table; counters follow from entering and leaving states. After a death during
  * the start, the next start waits, each time longer; a worker that becomes ready forgives everything. Workers that were
  * started together and die together are one failure: only who was started after the last one proves that it goes on.
+ *
+ * A pool that cannot have all of its workers gives up. One that has had them, and has lost some to a shortage that may pass,
+ * goes on with those that it has, and only gives up when none is left.
  */
 #include "core/workers.h"
 
@@ -32,7 +35,9 @@ struct lane {
 struct shmx_workers {
   uint32_t wanted, lanes, together;
   uint32_t count[STATES];
-  uint32_t failures;  /* starts that failed, one after another, since a worker was last ready */
+  uint32_t failures;  /* starts that failed and count, one after another, since a worker was last ready */
+  uint32_t waits;     /* of these and those that do not count, how many have made the wait longer */
+  bool complete;      /* all have been ready at some time */
   uint32_t trial;     /* counts failures, for ever */
   int64_t not_before; /* the next start, after a failure */
   int64_t forked;     /* when the last one was */
@@ -60,17 +65,26 @@ void shmx_workers_destroy(struct shmx_workers *table) {
 }
 
 static void start_failed(struct shmx_workers *table, int64_t now) {
-  uint32_t doublings = table->failures < 10 ? table->failures : 10;
-  table->failures++;
+  uint32_t doublings = table->waits < 10 ? table->waits : 10;
+  bool goes_on = table->complete && table->count[READY] > 0;
+  if (!goes_on) table->failures++;
+  table->waits++;
   table->trial++;
   table->not_before = now + ((int64_t)BACK_OFF_NS << doublings);
+}
+
+/* The next start need not wait. */
+static void forget_waits(struct shmx_workers *table) {
+  table->waits = 0;
+  table->not_before = 0;
 }
 
 static void count_events(struct shmx_workers *table, struct lane *lane, enum shmx_worker_event event, int64_t now) {
   if (event == SHMX_WORKER_FORKED) lane->trial = table->trial, table->forked = now;
   if (event == SHMX_WORKER_FORK_FAILED) start_failed(table, now);
   if (event == SHMX_WORKER_DIED && lane->state == STARTING && lane->trial == table->trial) start_failed(table, now);
-  if (event == SHMX_WORKER_READY) table->failures = 0, table->not_before = 0;
+  if (event == SHMX_WORKER_READY) table->failures = 0, forget_waits(table);
+  if (event == SHMX_WORKER_DIED && lane->state == READY && table->count[READY] == 1) forget_waits(table);
   if (event == SHMX_WORKER_DIED || event == SHMX_WORKER_FORK_FAILED) {
     if (lane->number) table->taken[lane->number - 1] = false;
     lane->number = 0;
@@ -86,6 +100,7 @@ bool shmx_workers_event(struct shmx_workers *table, uint32_t index, enum shmx_wo
   table->count[lane->state]--;
   table->count[state]++;
   lane->state = (enum state)state;
+  table->complete |= table->count[READY] == table->wanted;
   return true;
 }
 

@@ -49,7 +49,8 @@ uint32_t shmx_workers_ready(const struct shmx_workers *table); /* ready now */
 uint32_t shmx_workers_alive(const struct shmx_workers *table); /* started, and not known to be dead */
 bool shmx_workers_all_ready(const struct shmx_workers *table);
 
-/* True when workers have died in start after start, or cannot be started at all: there is no point in going on. */
+/* True when workers have died in start after start, or cannot be started at all: there is no point in going on. Never while
+ * a pool that was complete still has a worker that is ready. */
 bool shmx_workers_hopeless(const struct shmx_workers *table);
 
 #endif

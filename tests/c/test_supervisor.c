@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The supervisor as a process, and main whose native code has written where it should not. This program is both: it is
- * started as the supervisor with main's process number as its argument; its first forks fail, as many as REFUSED_FORKS in
- * the environment says.
+ * started as the supervisor with main's process number as its argument; some of its forks fail if REFUSED_FORKS is in
+ * the environment.
  */
 #include "core/supervisor.h"
 
@@ -56,32 +56,53 @@ static void it_sleeps_when_main_has_scribbled_over_its_ring(void) {
   shmx_host_stop();
 }
 
-/* Opens a pool while so many forks are refused. As shmx_pool_ready says, with as many workers as there are then. */
-static int open_pool(const char *refused, uint32_t *workers, char why[SHMX_LANE_TEXT]) {
+/* Opens a pool while forks are refused: of two numbers, how many are not, and how many are from then on. As shmx_pool_ready
+ * says, with the reason. */
+static int open_pool(const char *refused, struct shmx_pool **pool, const char **why) {
   CHECK(setenv(REFUSED_FORKS, refused, 1) == 0);
-  struct shmx_host *host = start();
   const struct shmx_pool_options options = {.workers = 2, .config = {.body = "", .size = 0}};
-  struct shmx_worker_info info;
-  struct shmx_pool *pool;
-  const char *broken;
   int ready;
-  CHECK(shmx_pool_open(host, &options, &pool) == 0);
-  while ((ready = shmx_pool_ready(pool, &broken)) == 0) shmx_pool_wait(pool, 0, -1);
-  snprintf(why, SHMX_LANE_TEXT, "%s", broken);
-  *workers = shmx_pool_worker(pool, 1, &info) + shmx_pool_worker(pool, 2, &info);
+  CHECK(shmx_pool_open(start(), &options, pool) == 0);
+  while ((ready = shmx_pool_ready(*pool, why)) == 0) shmx_pool_wait(*pool, 0, -1);
+  return ready;
+}
+
+static uint32_t count_workers(const struct shmx_pool *pool) {
+  struct shmx_worker_info info;
+  return shmx_pool_worker(pool, 1, &info) + shmx_pool_worker(pool, 2, &info);
+}
+
+static void close_pool(struct shmx_pool *pool) {
   shmx_pool_close(pool, 1);
   while (!shmx_pool_is_closed(pool)) shmx_pool_wait(pool, 0, -1);
   shmx_pool_destroy(pool);
   shmx_host_stop();
-  return ready;
 }
 
 static void it_tries_again_to_fork_and_gives_up_in_the_end(void) {
-  char why[SHMX_LANE_TEXT];
-  uint32_t workers;
-  CHECK(open_pool("4", &workers, why) == 1 && workers == 2);
-  CHECK(open_pool("1000", &workers, why) == -1 && workers == 0);
+  struct shmx_pool *pool;
+  const char *why;
+  CHECK(open_pool("0 4", &pool, &why) == 1 && count_workers(pool) == 2);
+  close_pool(pool);
+  CHECK(open_pool("0 1000", &pool, &why) == -1 && count_workers(pool) == 0);
   CHECK(strncmp(why, "a worker cannot be started: the limit of processes is reached", 61) == 0);
+  close_pool(pool);
+}
+
+static void a_pool_that_was_complete_outlasts_a_shortage_of_processes(void) {
+  struct shmx_worker_info dead, other, now;
+  struct shmx_outcome outcome;
+  struct shmx_pool *pool;
+  const char *why;
+  CHECK(open_pool("2 7", &pool, &why) == 1);
+  CHECK(shmx_pool_worker(pool, 1, &dead) && shmx_pool_worker(pool, 2, &other));
+  CHECK(kill((pid_t)dead.pid, SIGKILL) == 0);
+  while (!shmx_pool_worker(pool, 1, &now) || now.pid == dead.pid) {
+    CHECK(!shmx_pool_next(pool, &outcome) && shmx_pool_ready(pool, &why) == 1);
+    usleep(1000);
+  }
+  CHECK(shmx_pool_worker(pool, 2, &now) && now.pid == other.pid);
+  close_pool(pool);
 }
 
 static int crowded_sends; /* that fail, as if too many descriptors were on their way */
@@ -113,13 +134,14 @@ static void main_waits_until_descriptors_on_their_way_have_arrived(void) {
 static const struct test tests[] = {TEST(it_sleeps_when_there_is_nothing_to_do),
                                     TEST(it_sleeps_when_main_has_scribbled_over_its_ring),
                                     TEST(it_tries_again_to_fork_and_gives_up_in_the_end),
+                                    TEST(a_pool_that_was_complete_outlasts_a_shortage_of_processes),
                                     TEST(main_waits_until_descriptors_on_their_way_have_arrived),
                                     {NULL, NULL}};
 
-static long refused_forks;
+static long allowed_forks, refused_forks;
 
 static pid_t scarce_fork(void) {
-  if (refused_forks-- <= 0) return fork();
+  if (allowed_forks-- > 0 || refused_forks-- <= 0) return fork();
   errno = EAGAIN;
   return -1;
 }
@@ -127,7 +149,7 @@ static pid_t scarce_fork(void) {
 static void prepare(void *context) {
   const char *refused = getenv(REFUSED_FORKS);
   (void)context;
-  refused_forks = refused ? atol(refused) : 0;
+  if (refused) sscanf(refused, "%ld %ld", &allowed_forks, &refused_forks);
   shmx_syscalls.fork = scarce_fork;
 }
 

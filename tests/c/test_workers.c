@@ -14,7 +14,8 @@ struct account {
   enum fate fate[LANES];
   uint32_t number[LANES];
   int64_t now;
-  int failures;          /* one after another, since a worker was last ready */
+  int failures; /* one after another, since a worker was last ready; not in a pool that was complete and has one */
+  bool complete;
   int trial;             /* failures in all */
   int started_in[LANES]; /* trial */
 };
@@ -23,6 +24,13 @@ static uint32_t alive(const struct account *a) {
   uint32_t count = 0;
   for (int i = 0; i < LANES; i++) count += a->fate[i] == STARTING || a->fate[i] == READY;
   return count;
+}
+
+static void count_failure(struct account *a) {
+  bool ready = false;
+  for (int i = 0; i < LANES; i++) ready = ready || a->fate[i] == READY;
+  a->failures += !(a->complete && ready);
+  a->trial++;
 }
 
 static void start(struct account *a) {
@@ -34,8 +42,7 @@ static void start(struct account *a) {
   bool fails = rand() % 10 == 0;
   CHECK(shmx_workers_event(a->table, lane, fails ? SHMX_WORKER_FORK_FAILED : SHMX_WORKER_FORKED, a->now));
   if (fails) {
-    a->failures++;
-    a->trial++;
+    count_failure(a);
     return;
   }
   a->started_in[lane] = a->trial;
@@ -61,10 +68,7 @@ static void random_event(struct account *a) {
   CHECK(shmx_workers_event(a->table, lane, event, a->now) == (next >= 0));
   if (next < 0) return;
   if (event == SHMX_WORKER_READY) a->failures = 0;
-  if (event == SHMX_WORKER_DIED && a->fate[lane] == STARTING && a->started_in[lane] == a->trial) {
-    a->failures++;
-    a->trial++;
-  }
+  if (event == SHMX_WORKER_DIED && a->fate[lane] == STARTING && a->started_in[lane] == a->trial) count_failure(a);
   a->fate[lane] = (enum fate)next;
 }
 
@@ -79,6 +83,7 @@ static void never_more_than_wanted_and_numbers_are_unique(void) {
       else start(&a);
       CHECK(alive(&a) <= WANTED && shmx_workers_alive(a.table) == alive(&a));
       became_full += shmx_workers_all_ready(a.table);
+      a.complete = a.complete || shmx_workers_all_ready(a.table);
     }
     CHECK(shmx_workers_hopeless(a.table) == (a.failures >= 5));
     shmx_workers_destroy(a.table);
@@ -163,6 +168,37 @@ static void a_worker_that_becomes_ready_forgives_what_failed(void) {
   shmx_workers_destroy(table);
 }
 
+static int64_t fail_to_fork(struct shmx_workers *table) {
+  uint32_t lane, number;
+  int64_t now = shmx_workers_deadline(table);
+  CHECK(shmx_workers_next(table, now < 0 ? 0 : now, &lane, &number));
+  CHECK(shmx_workers_event(table, lane, SHMX_WORKER_FORK_FAILED, now < 0 ? 0 : now));
+  return now;
+}
+
+static void a_pool_that_was_complete_goes_on_with_those_that_it_has(void) {
+  struct shmx_workers *table = shmx_workers_create(2, 8, 2);
+  uint32_t first = start_one(table, 0), second = start_one(table, 0);
+  shmx_workers_event(table, first, SHMX_WORKER_READY, 0);
+  shmx_workers_event(table, second, SHMX_WORKER_READY, 0);
+  shmx_workers_event(table, first, SHMX_WORKER_DIED, 0);
+  int64_t longest = 0, now = 0;
+  for (int i = 0; i < 30; i++) {
+    int64_t then = fail_to_fork(table);
+    longest = then - now > longest ? then - now : longest;
+    now = then;
+    CHECK(!shmx_workers_hopeless(table));
+  }
+  CHECK(longest > 5000000000 && longest < 20000000000);
+  shmx_workers_event(table, second, SHMX_WORKER_DIED, now);
+  for (int i = 0; i < 5; i++) {
+    CHECK(!shmx_workers_hopeless(table));
+    fail_to_fork(table);
+  }
+  CHECK(shmx_workers_hopeless(table));
+  shmx_workers_destroy(table);
+}
+
 static void no_more_than_so_many_start_together_unless_they_take_long(void) {
   struct shmx_workers *table = shmx_workers_create(4, 8, 2);
   uint32_t lane, number, first = start_one(table, 5);
@@ -197,6 +233,8 @@ static const struct test tests[] = {
     {"failed_starts_wait_longer_each_time_and_are_hopeless_in_the_end",
      failed_starts_wait_longer_each_time_and_are_hopeless_in_the_end},
     {"a_worker_that_becomes_ready_forgives_what_failed", a_worker_that_becomes_ready_forgives_what_failed},
+    {"a_pool_that_was_complete_goes_on_with_those_that_it_has",
+     a_pool_that_was_complete_goes_on_with_those_that_it_has},
     {"no_more_than_so_many_start_together_unless_they_take_long",
      no_more_than_so_many_start_together_unless_they_take_long},
     {"a_closed_table_starts_nobody", a_closed_table_starts_nobody},
