@@ -24,6 +24,15 @@ function tasks.twice(seed, n)
   return { { a, seed, n }, { a, seed, n } }, a
 end
 
+-- In memory with a name, which has to go with the array, whoever dies.
+function tasks.named(seed, n)
+  count = (count or 0) + 1 -- luacheck: ignore
+  local name = ("shmx-faults-%d-%d"):format(require("shmx").pid(), count) -- luacheck: ignore
+  local a = require("shmx").array("i64", n, { name = name })
+  filled(seed, n):copy { out = a }
+  return { { a, seed, n } }, seed % 2 == 0 and a:freeze() or nil
+end
+
 function tasks.dropped(seed, n)
   for i = 1, 3 do filled(seed, n + i) end
   return {}
@@ -47,7 +56,7 @@ function tasks.summed(_, _, ...)
   return {}, sum
 end
 
-local names = { "make", "nested", "twice", "dropped", "passed", "passed", "passed", "summed" }
+local names = { "make", "nested", "twice", "named", "dropped", "passed", "passed", "passed", "summed" }
 
 ---Submits a task of a random kind. `shelf` is a list of {array, seed, n} to take arguments from.
 function workload.submit(pool, random, shelf)
