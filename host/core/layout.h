@@ -121,8 +121,9 @@ struct shmx_slot_shm {
   uint32_t task;        /* main: the task's number, for names and traces */
   uint32_t verdict;     /* supervisor, before CRASHED: wait status; worker, before DONE: enum shmx_result */
   uint64_t nanoseconds; /* worker, before DONE: how long the task ran */
-  uint64_t waited; /* main, before QUEUED: when that was (shmx_os_now), or 0: it is not measured; worker, before DONE:
-                           how many nanoseconds the task waited, or 0 */
+  /* Main, and the supervisor before a retry, before QUEUED: when that was (shmx_os_now), or 0: it is not measured; worker,
+   * before it commits: how many nanoseconds the attempt waited, or 0. */
+  uint64_t waited;
   _Alignas(8) char args[SHMX_SLOT_ARGS];
   _Alignas(8) char result[SHMX_SLOT_RESULT];
 };

@@ -184,6 +184,12 @@ static enum shmx_state verdict_on(enum shmx_state state) {
   }
 }
 
+/* The dead worker may have written how long its attempt waited where the time of publication was. */
+static bool queue_again(struct shmx_pool_map *map, uint32_t slot, uint64_t word) {
+  if (map->slots[slot].waited) map->slots[slot].waited = (uint64_t)shmx_os_now();
+  return shmx_board_retry(map, slot, word);
+}
+
 /* Decides on a slot that the dead worker had. True when its task has ended by that. Main can withdraw it meanwhile. What
  * ran in a pool that broke is queued again, where main finds it with what was never claimed, and says why. */
 static bool judge_slot(struct sup_pool *pool, const struct sup_peer *peer, uint32_t slot) {
@@ -194,7 +200,7 @@ static bool judge_slot(struct sup_pool *pool, const struct sup_peer *peer, uint3
     if (verdict == SHMX_FREE || shmx_word_lane(word) != peer->lane) return false;
     bool open = state == SHMX_CLAIMED || state == SHMX_EXPIRED;
     bool again = peer->broken || sup_pool_may_retry(pool, slot, word);
-    if (open && again && shmx_board_retry(map, slot, word)) return false;
+    if (open && again && queue_again(map, slot, word)) return false;
     if (state == SHMX_CLAIMED) map->slots[slot].verdict = (uint32_t)peer->status;
     if (shmx_board_decide(map, slot, word, verdict)) return true;
   }

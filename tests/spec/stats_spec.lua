@@ -61,6 +61,20 @@ describe("pool:stats", function()
     assert.are.same({ count = 0 }, shmx.pool({ workers = 1 }):stats().run)
   end)
 
+  it("measures how long a task waited that was tried again", function()
+    local begin = shmx.clock()
+    local pool <close> = shmx.pool { workers = 1, timeout = 0.05, retries = 1 }
+    local task = pool:submit(function()
+      local _, _, attempt = shmx.worker()
+      while attempt == 1 do end
+    end)
+    task:wait()
+    local wait = pool:stats().wait
+    assert.are.equal(2, task.attempt)
+    assert.are.equal(1, wait.count)
+    assert.is_true(wait.max <= shmx.clock() - begin)
+  end)
+
   it("knows the memory: live, warm, and its peak", function()
     local pool <close> = shmx.pool { workers = 1 }
     local a = pool:submit(make, 20 << 20):get()
