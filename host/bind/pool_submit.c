@@ -352,11 +352,13 @@ int shmx_luapool_submit_batch(lua_State *L) {
     return 2;
   }
   struct shmx_task *task = shmx_task_push(L);
-  push_batch_name(L, F, first, count);
+  shmx_task_push_name(L, F); /* so bars, traces and reports call it, as if its elements ran alone */
   lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   lua_rotate(L, FUNCTION, -4); /* without f, list, first, most: pool, run_batch, f, elements, task */
   lua_pop(L, 4);
   submit(L, pool, &(struct submission){.task = task, .count = 2 + count}); /* limits of a task are not for a batch */
+  push_batch_name(L, FUNCTION + 1, first, count);
+  lua_setiuservalue(L, -2, SHMX_TASK_NAME);
   lua_pushinteger(L, count);
   return 2;
 }

@@ -59,7 +59,8 @@ int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *optio
 /* 0 while the workers start, 1 when all have been ready, -1 when the pool is broken; *why then says why. */
 int shmx_pool_ready(struct shmx_pool *pool, const char **why);
 
-/* What the names of tasks are for: with a trace and for labels they should have one, with progress their arguments too. */
+/* What the names of tasks are for: labels, traces and reports, which count by name, want that alone; progress by itself wants
+ * the arguments too. */
 enum shmx_pool_names { SHMX_NAMES_NONE = 0, SHMX_NAMES_PLAIN, SHMX_NAMES_WITH_ARGUMENTS };
 enum shmx_pool_names shmx_pool_wants_names(const struct shmx_pool *pool);
 

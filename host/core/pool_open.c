@@ -85,9 +85,8 @@ static int ask_to_open(struct shmx_pool *pool, const struct shmx_pool_options *o
 }
 
 static enum shmx_pool_names choose_names(const struct shmx_pool *pool) {
-  if (pool->output == SHMX_OUTPUT_LABEL) return SHMX_NAMES_PLAIN;
-  if (pool->shown) return SHMX_NAMES_WITH_ARGUMENTS;
-  return pool->host->link.trace ? SHMX_NAMES_PLAIN : SHMX_NAMES_NONE;
+  if (pool->output == SHMX_OUTPUT_LABEL || pool->host->link.trace) return SHMX_NAMES_PLAIN;
+  return pool->shown ? SHMX_NAMES_WITH_ARGUMENTS : SHMX_NAMES_NONE;
 }
 
 int shmx_pool_open(struct shmx_host *host, const struct shmx_pool_options *options, struct shmx_pool **out) {

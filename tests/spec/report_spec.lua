@@ -69,6 +69,22 @@ describe("a report", function()
     assert.matches("shmx%-lua %-%-report report.html script.lua", data.command)
   end)
 
+  it("counts by function, whatever the arguments are, also with bars, and the batches of map", function()
+    run([[
+      local function make(n) return { n } end
+      local function square(x) return x * x end
+      local pool <close> = require("shmx").pool { workers = 2 }
+      local list = {}
+      for i = 1, 10000 do list[i] = i end
+      for i = 1, 5 do pool:submit(make, i) end
+      pool:map(square, list)
+      pool:imap(square, { 1, 2, 3 })()]], "--progress --report report.html")
+    local names = {}
+    for _, f in ipairs(read_data().functions) do names[#names + 1] = f[1] end
+    table.sort(names)
+    assert.are.same({ "make", "square" }, names)
+  end)
+
   it("needs nothing from the network", function()
     run(script)
     local _, page = read_data()
