@@ -5,7 +5,6 @@
 #include <lauxlib.h>
 
 #include "bind/array.h"
-#include "bind/bytecode.h"
 #include "bind/code.h"
 #include "bind/modules.h"
 #include "bind/runner.h"
@@ -36,13 +35,6 @@ static bool is_constant(lua_State *L, int index, int depth) {
   return true;
 }
 
-static bool keeps_upvalues(lua_State *L, int index) {
-  bool known;
-  struct shmx_code *code = shmx_code_find(L, index);
-  if (!code) code = shmx_code_dump(L, index, &known);
-  return shmx_bytecode_keeps_upvalues(code->segment->data, code->segment->size);
-}
-
 static bool is_batchable(lua_State *L, int index, int depth) {
   if (lua_iscfunction(L, index)) return true;
   if (depth > DEPTH) return false;
@@ -53,7 +45,7 @@ static bool is_batchable(lua_State *L, int index, int depth) {
     constant = is_constant(L, index, depth);
     lua_pop(L, 1);
   }
-  return constant && (i == 1 || keeps_upvalues(L, index));
+  return constant && (i == 1 || shmx_code_keeps_upvalues(L, index));
 }
 
 static int batch_is_batchable(lua_State *L) {

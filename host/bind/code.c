@@ -262,6 +262,48 @@ struct shmx_code *shmx_code_dump(lua_State *L, int index, bool *known) {
   return code;
 }
 
+/* Takes the code under the key on the top from a generation of the cache at `index`; the key stays. */
+static void take_out(lua_State *L, int index, int generation, size_t *entries, size_t *bytes) {
+  lua_getiuservalue(L, index, generation);
+  lua_pushvalue(L, -2);
+  if (lua_rawget(L, -2) != LUA_TNIL) {
+    struct code_ref *ref = lua_touserdata(L, -1);
+    *entries -= 1;
+    *bytes -= ref->code->segment->size;
+    lua_pushvalue(L, -3);
+    lua_pushnil(L);
+    lua_rawset(L, -4);
+  }
+  lua_pop(L, 2);
+}
+
+void shmx_code_forget(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  struct cache *cache = push_cache(L, &sender_key);
+  int at = lua_gettop(L);
+  lua_getiuservalue(L, at, CLOSURES);
+  lua_pushvalue(L, index);
+  if (lua_rawget(L, -2) != LUA_TNIL) {
+    take_out(L, at, YOUNG, &cache->entries, &cache->bytes);
+    take_out(L, at, OLD, &cache->old_entries, &cache->old_bytes);
+    lua_pushvalue(L, index);
+    lua_pushnil(L);
+    lua_rawset(L, at + 1);
+  }
+  lua_settop(L, at - 1);
+}
+
+bool shmx_code_keeps_upvalues(lua_State *L, int index) {
+  uint64_t hash[2];
+  struct shmx_code *code = shmx_code_find(L, index);
+  if (code) return shmx_bytecode_keeps_upvalues(code->segment->data, code->segment->size);
+  index = lua_absindex(L, index);
+  struct cache *cache = push_cache(L, &sender_key);
+  dump(L, index, cache, hash);
+  lua_pop(L, 1);
+  return shmx_bytecode_keeps_upvalues(cache->dump, cache->dump_size);
+}
+
 void shmx_code_stats(lua_State *L, struct shmx_code_stats *stats) {
   struct cache *cache = push_cache(L, &sender_key);
   stats->entries = cache->entries + cache->old_entries;

@@ -30,6 +30,12 @@ struct shmx_code *shmx_code_find(lua_State *L, int index);
  * already, from another closure. Raises an error when memory is short. */
 struct shmx_code *shmx_code_dump(lua_State *L, int index, bool *known);
 
+/* The Lua function at `index`, which has been dumped, travels by a name: its code is not to be found, nor known. */
+void shmx_code_forget(lua_State *L, int index);
+
+/* Whether the code of the Lua function at `index` leaves its upvalues as they are. Looking at it does not dump it as above. */
+bool shmx_code_keeps_upvalues(lua_State *L, int index);
+
 /* Pushes a closure of the delivered prototype, and returns its number of upvalues. All of them are the caller's to set; a
  * prototype without upvalues other than _ENV may give the same closure again and again. Raises an error for bytecode
  * that is damaged or of another Lua. */

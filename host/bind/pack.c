@@ -413,8 +413,9 @@ static struct shmx_code *find_code(struct packer *p, int index) {
   if (code) return code;
   if (put_field(p, index, false) || put_module(p, index)) return NULL;
   code = shmx_code_dump(p->L, index, &known);
-  if (!known && put_field(p, index, true)) return NULL;
-  return code;
+  if (known || !put_field(p, index, true)) return code;
+  shmx_code_forget(p->L, index);
+  return NULL;
 }
 
 static void pack_function(struct packer *p, int index, const struct shmx_path *path) {

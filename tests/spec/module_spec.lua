@@ -88,6 +88,26 @@ describe("modules of others", function()
   end)
 end)
 
+describe("a function of a module", function()
+  it("travels by its name each time, and finds what the worker's module has kept", function()
+    child.write("counter.lua", [[
+      local counter, calls, out = {}, 0, io.stdout
+      function counter.call() calls = calls + 1 return calls, out == io.stdout end
+      function counter.count() calls = calls + 1 return calls end
+      return counter]])
+    child.write("alone.lua", "local calls = 0 return function() calls = calls + 1 return calls end")
+    assert.are.equal("1\ttrue\n2\ttrue\n3\ttrue\n4 5 6\n7\n1 2 3\n4\n", output [[
+      local shmx = require "shmx"
+      local counter, alone = require "counter", require "alone"
+      local pool <close> = shmx.pool { workers = 1 }
+      for _ = 1, 3 do print(pool:submit(counter.call):get()) end
+      print(table.concat(pool:map(counter.count, { 1, 2, 3 }), " "))
+      print(pool:submit(counter.count):get())
+      print(table.concat(pool:map(alone, { 1, 2, 3 }), " "))
+      print(pool:submit(alone):get())]])
+  end)
+end)
+
 describe("workers", function()
   it("find modules as main does, also when it has changed its paths and its directory", function()
     os.execute("mkdir -p " .. child.path("sub/lib"))
