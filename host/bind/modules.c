@@ -10,6 +10,7 @@
 #include "bind/modules.h"
 
 #include <lauxlib.h>
+#include <lualib.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -163,9 +164,19 @@ bool shmx_modules_is(lua_State *L, int index, const char *name) {
   return is;
 }
 
+/* Whether the module is of Lua's own library, all functions of which are written in C: others in it are the script's. */
+static bool is_of_lua(const char *name) {
+  static const char *const names[] = {LUA_COLIBNAME,   LUA_TABLIBNAME,  LUA_IOLIBNAME, LUA_OSLIBNAME,  LUA_STRLIBNAME,
+                                      LUA_UTF8LIBNAME, LUA_MATHLIBNAME, LUA_DBLIBNAME, LUA_LOADLIBNAME};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (!strcmp(name, names[i])) return true;
+  return false;
+}
+
 /* Whether the value on the top is of a kind that travels by the name of a field. */
-static bool is_wanted(lua_State *L, bool globals) {
-  if (lua_type(L, -1) == LUA_TFUNCTION) return !globals || lua_iscfunction(L, -1);
+static bool is_wanted(lua_State *L, const char *name, bool globals) {
+  if (lua_iscfunction(L, -1)) return true;
+  if (lua_type(L, -1) == LUA_TFUNCTION) return !globals && !is_of_lua(name);
   return lua_type(L, -1) == LUA_TTABLE && !globals;
 }
 
@@ -173,7 +184,7 @@ static bool is_wanted(lua_State *L, bool globals) {
  * contain a zero byte cannot be written so, and such fields are left out. */
 static void add_field(lua_State *L, int fields, const char *name, bool globals) {
   size_t size;
-  if (lua_type(L, -2) != LUA_TSTRING || !is_wanted(L, globals)) return;
+  if (lua_type(L, -2) != LUA_TSTRING || !is_wanted(L, name, globals)) return;
   const char *key = lua_tolstring(L, -2, &size);
   if (strlen(key) != size) return;
   lua_pushvalue(L, -1);

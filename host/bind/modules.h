@@ -29,7 +29,8 @@ bool shmx_modules_name(lua_State *L, const struct shmx_modules *modules, int ind
 bool shmx_modules_is(lua_State *L, int index, const char *name);
 
 /* Whether the value at `index` is a field of a loaded module: true pushes "module\0field". A C function can be a field
- * of any module, a Lua function or a table (a metatable) of any but _G, which is the script's own. */
+ * of any module, a table (a metatable) of any but _G, which is the script's own, and a Lua function of any but _G and those
+ * of Lua itself, to which only a script can have added it. */
 bool shmx_modules_field(lua_State *L, int index);
 
 /* Pushes the module of that name (package.loaded[name], otherwise require(name)), or the globals for "_G". Raises what

@@ -106,6 +106,17 @@ describe("a function of a module", function()
       print(table.concat(pool:map(alone, { 1, 2, 3 }), " "))
       print(pool:submit(alone):get())]])
   end)
+
+  it("is the script's own when the script has added it to Lua's library", function()
+    assert.are.equal("x\nx\n3\n3\n", output [[
+      local shmx = require "shmx"
+      local pool <close> = shmx.pool { workers = 1 }
+      function string.trim(s) return s:match "^%s*(.-)%s*$" end
+      function table.sum(t) return t[1] + t[2] end
+      local sum = table.sum
+      for _ = 1, 2 do print(pool:submit(string.trim, " x "):get()) end
+      for _ = 1, 2 do print(pool:submit(function(t) return sum(t) end, { 1, 2 }):get()) end]])
+  end)
 end)
 
 describe("workers", function()
