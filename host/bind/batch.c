@@ -98,6 +98,7 @@ static int keep_traceback(lua_State *L) {
 /* The element has failed with the error on the top: pushes how, the value and the traceback in its place. */
 static void push_failure(lua_State *L, int status) {
   bool refused = shmx_runner_met_limit(status) || shmx_array_is_refusal(L);
+  shmx_runner_note_failed_element();
   lua_pushstring(L, refused ? "refused" : "failed");
   lua_insert(L, -2);
   shmx_runner_make_sendable(L);
@@ -108,7 +109,10 @@ static void push_failure(lua_State *L, int status) {
  * element, not of the batch. */
 static void push_value(lua_State *L) {
   bool sendable = shmx_runner_try_to_send(L);
-  if (!sendable) lua_remove(L, -2); /* by what is wrong with it */
+  if (!sendable) {
+    lua_remove(L, -2); /* by what is wrong with it */
+    shmx_runner_note_failed_element();
+  }
   lua_pushstring(L, sendable ? "value" : "failed");
   lua_insert(L, -2);
 }

@@ -93,7 +93,8 @@ void shmx_luapool_fail(lua_State *L, int index, enum shmx_task_status status, in
 /* The task at `index` (positive) has ended so. */
 void shmx_luapool_end(lua_State *L, int index, struct shmx_outcome *outcome);
 
-/* core.fail_task(task, batch, how, value, traceback): the task, which has not been submitted, has run in a batch, and failed */
+/* core.fail_task(pool, task, batch, how, value, traceback): the task, which has not been submitted, has run in a batch of the
+ * pool's, and failed */
 int shmx_luapool_fail_task(lua_State *L);
 
 /* pool:publish(task, timeout, retries): submits a task that was made by shmx.task, with these limits if it has none */

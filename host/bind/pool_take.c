@@ -164,13 +164,17 @@ static void take_lost(lua_State *L, int index, struct shmx_pool *core) {
 }
 
 int shmx_luapool_fail_task(lua_State *L) {
-  enum { TASK = 1, BATCH = 2, HOW = 3, VALUE = 4, TRACEBACK = 5 };
+  enum { POOL = 1, TASK = 2, BATCH = 3, HOW = 4, VALUE = 5, TRACEBACK = 6 };
+  struct lua_pool *pool = shmx_luapool_test(L, POOL);
   struct shmx_task *task = shmx_task_check(L, TASK), *batch = shmx_task_check(L, BATCH);
   bool refused = strcmp(luaL_checkstring(L, HOW), "refused") == 0;
+  task->id = batch->id; /* by which traces know what ran */
   task->worker = batch->worker;
   task->attempt = batch->attempt;
   lua_settop(L, TRACEBACK);
   shmx_luapool_fail(L, TASK, refused ? SHMX_TASK_REFUSED : SHMX_TASK_FAILED, 2);
+  if (pool) pool->tally.ended[task->status]++;
+  if (shmx_joblog_is_open) shmx_joblog_write(L, TASK);
   return 0;
 }
 

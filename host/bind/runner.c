@@ -86,6 +86,8 @@ bool shmx_runner_met_limit(int status) {
   return met;
 }
 
+void shmx_runner_note_failed_element(void) { shmx_here.failed = true; }
+
 /* What the task raised is on the top. */
 static enum shmx_result take_error(lua_State *L, int status) {
   enum shmx_result verdict = SHMX_RESULT_ERROR;
@@ -114,6 +116,7 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   shmx_here.message = arguments;
   shmx_here.error = error;
   shmx_here.task = task;
+  shmx_here.failed = false;
   shmx_packet_reset(&shmx_here.packet);
   if (shmx_here.traceback) shmx_runner_forget_traceback(L);
   lua_pushvalue(L, PERFORM);
@@ -124,6 +127,7 @@ static enum shmx_result run(void *context, uint32_t task, int error, const struc
   int status = lua_pcall(L, 0, 0, HANDLER);
   shmx_hook_end(L, &shmx_here.hook);
   if (status != LUA_OK) verdict = take_error(L, status);
+  else if (shmx_here.failed) verdict = SHMX_RESULT_ELEMENT_FAILED;
   if (!shmx_here.prints_itself) finish_output();
   fill(result);
   return shmx_here.printed ? verdict | SHMX_RESULT_PRINTED : verdict;

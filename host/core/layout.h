@@ -103,13 +103,20 @@ enum shmx_result {
   SHMX_RESULT_ERROR = 1,     /* the task raised an error */
   SHMX_RESULT_REFUSED = 2,   /* a limit refused what it asked for */
   SHMX_RESULT_PRINTED = 256, /* with one of the others: the first value is what the task has printed */
-  SHMX_RESULT_UNSENT = 512   /* with one of the others: it could not be sent. The message is an int32_t: why (-errno) */
+  SHMX_RESULT_UNSENT = 512,  /* with one of the others: it could not be sent. The message is an int32_t: why (-errno) */
+  SHMX_RESULT_ELEMENT_FAILED = 1024 /* with VALUES, of a batch: its last element has failed */
 };
 
 /* What it comes to: values that could not be sent are refused. */
 static inline enum shmx_result shmx_result_kind(uint32_t verdict) {
   enum shmx_result kind = (enum shmx_result)(verdict & 255);
   return kind == SHMX_RESULT_VALUES && (verdict & SHMX_RESULT_UNSENT) ? SHMX_RESULT_REFUSED : kind;
+}
+
+/* What those take it for who count what has failed. */
+static inline enum shmx_result shmx_result_counted(uint32_t verdict) {
+  enum shmx_result kind = shmx_result_kind(verdict);
+  return kind == SHMX_RESULT_VALUES && (verdict & SHMX_RESULT_ELEMENT_FAILED) ? SHMX_RESULT_ERROR : kind;
 }
 
 enum { SHMX_LANE_NONE = 0xFFFF, SHMX_LANES_MAX = 2048, SHMX_WORKERS_MAX = SHMX_LANES_MAX / 2 };

@@ -57,7 +57,7 @@ static enum shmx_trace_result result_of(const struct shmx_slot_shm *slot) {
   case SHMX_EXPIRED:
   case SHMX_TIMED_OUT: return SHMX_TRACE_TIMED_OUT;
   case SHMX_WITHDRAWN: return SHMX_TRACE_CANCELLED;
-  default: return (enum shmx_trace_result)shmx_result_kind(slot->verdict);
+  default: return (enum shmx_trace_result)shmx_result_counted(slot->verdict);
   }
 }
 

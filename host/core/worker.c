@@ -146,7 +146,7 @@ static void run_task(struct worker *w, uint32_t number, uint64_t word) {
   result.urgent = shmx_result_kind(slot->verdict) != SHMX_RESULT_VALUES;
   shmx_incoming_close(&arguments);
   write_result(w, slot, &result, &sent);
-  bool ok = shmx_result_kind(slot->verdict) == SHMX_RESULT_VALUES;
+  bool ok = shmx_result_counted(slot->verdict) == SHMX_RESULT_VALUES;
   w->free_since = shmx_os_now();
   slot->nanoseconds = (uint64_t)(w->free_since - begin);
   if (slot->waited) slot->waited = (uint64_t)begin > slot->waited ? (uint64_t)begin - slot->waited : 1;

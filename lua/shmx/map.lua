@@ -94,7 +94,7 @@ function Mapping:take_last(index, batch, how, value, traceback)
     return
   end
   local task = core.task(self.f, self.values[index])
-  core.fail_task(task, batch, how, value, traceback)
+  core.fail_task(self.pool, task, batch, how, value, traceback)
   self:fail(index, task)
 end
 

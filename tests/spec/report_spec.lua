@@ -85,6 +85,25 @@ describe("a report", function()
     assert.are.same({ "make", "square" }, names)
   end)
 
+  it("has the elements of map that failed, as have the job log and the pool's numbers", function()
+    local code = [[
+      local shmx = require "shmx"
+      local pool <close> = shmx.pool { workers = 1 }
+      local function odd(x) if x % 1000 == 0 then error("even " .. x, 0) end return x end
+      local list = {}
+      for i = 1, 2500 do list[i] = i end
+      print(#select(2, pcall(pool.map, pool, odd, list)).tasks, pool:stats().tasks.failed)]]
+    assert.are.equal("2\t2\n", run(code, "--report report.html --joblog log").out)
+    local data = read_data()
+    assert.are.equal(2, data.results[2])
+    local texts, said = {}, {}
+    for _, failure in ipairs(data.failures) do texts[failure[1]] = failure[2] end
+    for _, ill in ipairs(data.ill) do said[#said + 1] = texts[ill[1]] end
+    table.sort(said)
+    assert.are.same({ "even 1000", "even 2000" }, said)
+    assert.are.equal(2, select(2, child.read("log"):gsub("\tfailed\todd\n", "")))
+  end)
+
   it("needs nothing from the network", function()
     run(script)
     local _, page = read_data()
