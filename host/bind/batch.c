@@ -95,14 +95,25 @@ static int keep_traceback(lua_State *L) {
   return 1;
 }
 
-/* The element has failed with the error on the top: pushes how, the value and the traceback in its place. */
-static void push_failure(lua_State *L, int status) {
-  bool refused = shmx_runner_met_limit(status) || shmx_array_is_refusal(L);
+/* An element has failed with the error on the top: pushes how, and the value or its text in its place. */
+static void push_error(lua_State *L, bool met_limit) {
+  bool refused = met_limit || shmx_array_is_refusal(L);
   shmx_runner_note_failed_element();
   lua_pushstring(L, refused ? "refused" : "failed");
   lua_insert(L, -2);
   shmx_runner_make_sendable(L);
+}
+
+/* The same, with the traceback. */
+static void push_failure(lua_State *L, int status) {
+  push_error(L, shmx_runner_met_limit(status));
   lua_getupvalue(L, HANDLER, 1);
+}
+
+static int batch_fail_element(lua_State *L) {
+  lua_settop(L, 1);
+  push_error(L, false);
+  return 2;
 }
 
 /* The result on the top is no scalar: pushes how and the value in its place. One that cannot be sent is the failure of its
@@ -154,11 +165,9 @@ static int batch_run(lua_State *L) {
   return lua_gettop(L) - HANDLER;
 }
 
-static const luaL_Reg functions[] = {{"run_batch", batch_run},
-                                     {"is_batchable", batch_is_batchable},
-                                     {"take_batch", batch_take},
-                                     {"new_list", batch_new_list},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"run_batch", batch_run},   {"is_batchable", batch_is_batchable}, {"fail_element", batch_fail_element},
+    {"take_batch", batch_take}, {"new_list", batch_new_list},         {NULL, NULL}};
 
 void shmx_batch_open(lua_State *L) {
   luaL_setfuncs(L, functions, 0);

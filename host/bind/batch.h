@@ -26,7 +26,8 @@ bool shmx_batch_takes(lua_State *L);
 
 /* Adds to the module on the top: run_batch(f, ...), for workers; is_batchable(f) -> boolean, whether one closure of f can
  * serve several elements; take_batch(task, results, first) -> count, how, value, traceback, which moves the results of a
- * batch that is done into results[first] and on; new_list(n), an empty table with room for n values. */
+ * batch that is done into results[first] and on; new_list(n), an empty table with room for n values; and, for workers that
+ * run several elements by themselves, fail_element(error) -> how, value: an element has ended so. */
 void shmx_batch_open(lua_State *L);
 
 #endif

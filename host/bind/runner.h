@@ -22,7 +22,7 @@ void shmx_runner_closes(void);
  * of the worker's Lua heap. The worker is then replaced after this task. */
 bool shmx_runner_met_limit(int status);
 
-/* In a worker, in a batch: its last element has failed. */
+/* In a worker, in a task of several elements: one has failed. */
 void shmx_runner_note_failed_element(void);
 
 /* In a worker, in the middle of a task: true when the value on the top can be sent as a result; else pushes why not. */

@@ -32,7 +32,7 @@ struct shmx_room {
   struct shmx_packet packet;
   bool traceback; /* one is kept */
   bool printed;   /* the packet begins with what the task has printed */
-  bool failed;    /* the packet is of a batch, whose last element has failed */
+  bool failed;    /* the packet is of several elements, one of which has failed */
   struct shmx_quota *quota;
   struct shmx_seed seed;
   struct shmx_hook hook;

@@ -104,7 +104,7 @@ enum shmx_result {
   SHMX_RESULT_REFUSED = 2,   /* a limit refused what it asked for */
   SHMX_RESULT_PRINTED = 256, /* with one of the others: the first value is what the task has printed */
   SHMX_RESULT_UNSENT = 512,  /* with one of the others: it could not be sent. The message is an int32_t: why (-errno) */
-  SHMX_RESULT_ELEMENT_FAILED = 1024 /* with VALUES, of a batch: its last element has failed */
+  SHMX_RESULT_ELEMENT_FAILED = 1024 /* with VALUES, of several elements: one has failed */
 };
 
 /* What it comes to: values that could not be sent are refused. */

@@ -78,7 +78,8 @@ end
 
 --- chunks ---
 
--- In a worker: f for one element after the other. An outcome is {true, n, results...} or {false, error, traceback}.
+-- In a worker: f for one element after the other. An outcome is {true, n, results...} or {false, error, traceback,
+-- how}.
 local function run_chunk(f, elements)
   local pack, unpack, traceback = table.pack, table.unpack, debug.traceback
   local function handle(err) return { err, traceback(nil, 2) } end
@@ -86,7 +87,10 @@ local function run_chunk(f, elements)
   for i, element in ipairs(elements) do
     local results = pack(xpcall(f, handle, unpack(element, 1, element.n)))
     if results[1] then outcomes[i] = { true, results.n - 1, unpack(results, 2, results.n) }
-    else outcomes[i] = { false, results[2][1], results[2][2] } end
+    else
+      local how, value = core.fail_element(results[2][1])
+      outcomes[i] = { false, value, results[2][2], how }
+    end
   end
   return outcomes
 end
@@ -94,7 +98,7 @@ end
 ---@return shmx.Outcome
 local function read_outcome(task, element, given)
   if given[1] then return { n = given[2], table.unpack(given, 3, 2 + given[2]) } end
-  local err = failure.new(task, "failed", given[2], given[3])
+  local err = failure.new(task, given[4], given[2], given[3])
   return { failure = failure.locate(err, "element", element, element) }
 end
 

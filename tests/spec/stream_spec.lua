@@ -174,6 +174,25 @@ describe("imap_unordered", function()
 end)
 
 describe("a chunk", function()
+  it("has errors that cannot be sent as text, and refusals as such", function()
+    local function try(f)
+      local seen = {}
+      local ok, err = pcall(function()
+        for x in pool:with { chunk = 5 }:imap(f, { 1, 2, 3, 4 }) do seen[#seen + 1] = x end
+      end)
+      assert.is_false(ok)
+      assert.are.same({ 1, 2 }, seen)
+      return err
+    end
+    local err = try(function(x)
+      if x == 3 then error(setmetatable({}, { __tostring = function() return "said so" end })) end
+      return x
+    end)
+    assert.are.same({ "said so", "element 3", "failed" }, { err.message, err.place, err.status })
+    err = try(function(x) return x == 3 and shmx.array("u8", 1 << 50) or x end)
+    assert.are.same({ "element 3", "refused" }, { err.place, err.status })
+  end)
+
   it("is several elements in one task, each with its own results", function()
     local own <close> = shmx.pool { workers = 1, progress = false }
     local seen = {}
