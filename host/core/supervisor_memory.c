@@ -80,13 +80,16 @@ static bool may_not_sit(struct sup *s, struct sup_peer *peer) {
   uint64_t task = atomic_load(&peer->shm->runs), awaited = atomic_load(&s->domain->awaited);
   if (!shmx_board_has_older(map, task)) return false;
   if (awaited > 0 && shmx_board_may_run(map, awaited)) return awaited < task;
-  return atomic_load(&s->domain->main.bell.word) == SHMX_BELL_AWAKE;
+  bool sleeps = atomic_load(&s->domain->main.bell.word) != SHMX_BELL_AWAKE;
+  return !sleeps || atomic_load(&s->domain->awaited) != awaited; /* it may have gone on to its next wait meanwhile */
 }
 
-/* It may take its memory, but of the last seat only if that is what it was given: until it does, an older task may take the
- * last but one. What follows is another shortage, also if as many bytes are used then: all are asked again. */
+/* There is room for the oldest waiter. It may take the last seat only if that is what it was given: until it takes its
+ * memory, an older task may take the last but one. What follows is another shortage, also if as many bytes are used then: all
+ * are asked again. */
 static void serve(struct sup *s, struct sup_peer *oldest, bool is_last) {
   s->short_at = UINT64_MAX;
+  if (is_last && may_not_sit(s, oldest)) return;
   answer_waiter(oldest, is_last ? SHMX_ANSWER_LAST_SEAT : SHMX_ANSWER_ROOM);
 }
 
@@ -111,9 +114,7 @@ void sup_serve_memory(struct sup *s) {
   }
   if (!waits(oldest)) return;
   uint64_t limit, room = room_for(s, oldest, &limit), wanted = atomic_load(&oldest->shm->wants_bytes);
-  bool is_last = wanted <= limit / 2 && wanted > room / 2;
-  if (wanted <= room && is_last && may_not_sit(s, oldest)) return;
-  if (wanted <= room) serve(s, oldest, is_last);
+  if (wanted <= room) serve(s, oldest, wanted <= limit / 2 && wanted > room / 2);
   else if (!may_come_free(s)) resolve_shortage(s, oldest);
   else if (s->now - s->asked_at >= ASK_NS) ask_to_trim(s);
 }
