@@ -141,6 +141,9 @@ static void who_is_told_of_room_leaves_the_last_seat_for_an_older_task(void) {
   shmx_bell_prepare(&kit.sup.domain->main.bell); /* main waits, and not for that task */
   CHECK(shmx_memory_wait(worker, 8 * MIB) && alloc(worker, 8 * MIB, &own) == 0);
   shmx_memory_end_wait(worker);
+  shmx_segment_release(first);
+  shmx_segment_release(second);
+  shmx_segment_release(own);
   kit_close();
 }
 
