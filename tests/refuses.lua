@@ -16,4 +16,13 @@ local function refuses(text, f, ...)
   return message
 end
 
-return refuses
+---Checks that f(...) raises a message that contains `text`, at a line of the file in which f is written.
+---@param text string
+---@param f function
+---@param ... any
+local function refuses_here(text, f, ...)
+  local message, file = refuses(text, f, ...), debug.getinfo(f, "S").source:match("[^/]+$")
+  assert.is_truthy(message:find(file .. ":", 1, true), message)
+end
+
+return refuses, refuses_here
