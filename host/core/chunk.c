@@ -55,6 +55,10 @@ int shmx_chunk_create(uint64_t id, uint64_t size, unsigned pages, struct shmx_ch
   return 0;
 }
 
+int shmx_chunk_check(bool outside, int fd, uint64_t size, bool *sealed) {
+  return outside ? shmx_os_shm_check(fd, size, sealed) : shmx_os_memfd_check_sealed(fd, size, sealed);
+}
+
 int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct shmx_chunk **out) {
   struct shmx_chunk *chunk = calloc(1, sizeof *chunk);
   if (!chunk) {
@@ -63,7 +67,7 @@ int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct s
   }
   *chunk = (struct shmx_chunk){.id = id, .size = size, .fd = fd};
   void *base = NULL;
-  int r = outside ? shmx_os_shm_check(fd, size, &chunk->sealed) : shmx_os_memfd_check_sealed(fd, size, &chunk->sealed);
+  int r = shmx_chunk_check(outside, fd, size, &chunk->sealed);
   if (r == 0) r = chunk->sealed ? shmx_os_map_to_read(fd, size, &base) : shmx_os_map(fd, size, &base);
   if (r < 0) {
     shmx_chunk_destroy(chunk);

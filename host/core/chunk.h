@@ -45,8 +45,12 @@ int shmx_chunk_create(uint64_t id, uint64_t size, unsigned pages, struct shmx_ch
 /* With so many chunks open a process has used half of the descriptors (`ulimit -n`) or of the mappings that it may have. */
 uint64_t shmx_chunk_many(void);
 
-/* Maps a chunk of another process, to be read only if it is sealed; `outside`: it is not a memory object of ours. Takes the
- * descriptor over, also on failure. -EPROTO when it is not what it should be. */
+/* 0 when the descriptor, which another process has sent, is that of a chunk of this size; *sealed: which can only be read.
+ * `outside`: it is not a memory object of ours. Otherwise -errno (os.h). */
+int shmx_chunk_check(bool outside, int fd, uint64_t size, bool *sealed);
+
+/* Maps a chunk of another process, to be read only if it is sealed. Takes the descriptor over, also on failure. -errno when
+ * it is not what it should be, as shmx_chunk_check says it. */
 int shmx_chunk_attach(uint64_t id, uint64_t size, bool outside, int fd, struct shmx_chunk **out);
 
 /* Its only segment is frozen: it is sealed from now on, as this process sees it. */

@@ -114,8 +114,7 @@ int sup_answer(const struct sup_peer *peer, const struct shmx_request *reply, in
 
 static int keep_chunk(struct sup *s, struct sup_peer *peer, const struct shmx_request *request, int fd) {
   bool outside = request->flags & SHMX_CHUNK_OUTSIDE, alone = request->flags & SHMX_CHUNK_ALONE, sealed;
-  int r =
-      outside ? shmx_os_shm_check(fd, request->size, &sealed) : shmx_os_memfd_check_sealed(fd, request->size, &sealed);
+  int r = shmx_chunk_check(outside, fd, request->size, &sealed);
   if (r < 0) return r;
   struct sup_chunk *chunk = malloc(sizeof *chunk);
   if (!chunk) return -ENOMEM;
