@@ -110,7 +110,7 @@ static void take_unsent(lua_State *L, int index, struct shmx_outcome *outcome) {
   int32_t why = -EPROTO;
   if (outcome->message.size == sizeof why) memcpy(&why, outcome->message.body, sizeof why);
   shmx_incoming_close(&outcome->message);
-  push_unsent(L, (outcome->status & 255) == SHMX_RESULT_VALUES, why);
+  push_unsent(L, shmx_result_meant((uint32_t)outcome->status) == SHMX_RESULT_VALUES, why);
   bool refused = shmx_result_kind((uint32_t)outcome->status) == SHMX_RESULT_REFUSED;
   shmx_luapool_fail(L, index, refused ? SHMX_TASK_REFUSED : SHMX_TASK_FAILED, 1);
 }

@@ -107,9 +107,12 @@ enum shmx_result {
   SHMX_RESULT_ELEMENT_FAILED = 1024 /* with VALUES, of several elements: one has failed */
 };
 
+/* What was to be sent. */
+static inline enum shmx_result shmx_result_meant(uint32_t verdict) { return (enum shmx_result)(verdict & 255); }
+
 /* What it comes to: values that could not be sent are refused. */
 static inline enum shmx_result shmx_result_kind(uint32_t verdict) {
-  enum shmx_result kind = (enum shmx_result)(verdict & 255);
+  enum shmx_result kind = shmx_result_meant(verdict);
   return kind == SHMX_RESULT_VALUES && (verdict & SHMX_RESULT_UNSENT) ? SHMX_RESULT_REFUSED : kind;
 }
 
