@@ -120,8 +120,9 @@ struct shmx_host *shmx_luapool_start_host(lua_State *L) {
   struct shmx_host *host;
   int r = start_host(L, &host);
   if (r == -EPIPE) shmx_error(L, "the supervisor process has died; close the pools that it had, then open new ones");
-  const char *why = r == -EAGAIN ? SHMX_OS_TOO_MANY_PROCESSES : shmx_explain(r);
-  if (r < 0) shmx_error(L, "the supervisor %s cannot be started: %s", lua_tostring(L, -1), why);
+  if (r < 0)
+    shmx_error(L, "the supervisor %s cannot be started: %s", lua_tostring(L, -1),
+               r == -EAGAIN ? SHMX_OS_TOO_MANY_PROCESSES : shmx_explain(r));
   lua_pop(L, 1);
   return host;
 }
